@@ -1,0 +1,1 @@
+"""Tonada learns music with neural networks, shows what it learned, and makes new music, as notes and as sound."""

@@ -1,0 +1,1 @@
+"""Music as sound: clips, transforms, models, metrics."""

@@ -1,0 +1,1 @@
+"""Network layers that every kind of model shares."""

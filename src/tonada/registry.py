@@ -1,0 +1,104 @@
+"""The table of everything that has a name: kind → name → "module:Class", resolved when it is used.
+
+Adding a tokenizer, a transform or a model is one new file and one line here: the command line's choices, the docs and the
+contract tests all read this table. Nothing heavy is imported to list names.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tonada.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a class lives, and the names of its presets (a class attribute ``presets`` maps each to a function)."""
+
+    target: str
+    presets: tuple[str, ...] = ()
+
+
+TABLE: Mapping[str, Mapping[str, Entry]] = {
+    "tokenizer": {
+        "giga": Entry("tonada.symbolic.tokenizers.giga:GigaTokenizer"),
+        "note": Entry("tonada.symbolic.tokenizers.note:NoteTokenizer"),
+        "performance": Entry("tonada.symbolic.tokenizers.performance:PerformanceTokenizer"),
+    },
+    "model": {
+        "gpt": Entry("tonada.symbolic.models.gpt:GPT", presets=("from-scratch", "giga", "small", "tiny")),
+    },
+}
+
+
+def names(kind: str) -> list[str]:
+    """List the names of a kind, sorted.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such kind.
+    """
+    return sorted(_kind(kind))
+
+
+def preset_names(kind: str) -> list[str]:
+    """List the full names of a kind's presets (``gpt/small``), sorted."""
+    return sorted(f"{name}/{preset}" for name, entry in _kind(kind).items() for preset in entry.presets)
+
+
+def resolve(kind: str, name: str) -> Any:
+    """Import the class behind a name.
+
+    Parameters
+    ----------
+    kind
+        "tokenizer" or "model".
+    name
+        A name of that kind, without a preset.
+
+    Raises
+    ------
+    UnknownNameError
+        The kind or the name is unknown; the nearest are offered.
+    """
+    table = _kind(kind)
+    if name not in table:
+        raise UnknownNameError(kind, name, table)
+    module, _, attribute = table[name].target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def preset(kind: str, full_name: str) -> tuple[str, Any]:
+    """Build the config of a preset.
+
+    Parameters
+    ----------
+    kind
+        A kind whose classes have presets.
+    full_name
+        For example ``gpt/small``.
+
+    Returns
+    -------
+    tuple
+        The class's registry name and the config.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such preset; the nearest are offered.
+    """
+    if full_name not in preset_names(kind):
+        raise UnknownNameError(f"{kind} preset", full_name, preset_names(kind))
+    name, _, preset_name = full_name.partition("/")
+    return name, resolve(kind, name).presets[preset_name]()
+
+
+def _kind(kind: str) -> Mapping[str, Entry]:
+    if kind not in TABLE:
+        raise UnknownNameError("kind", kind, TABLE)
+    return TABLE[kind]

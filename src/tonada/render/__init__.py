@@ -1,0 +1,1 @@
+"""What joins notes and sound, and pictures of both."""

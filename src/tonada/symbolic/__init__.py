@@ -1,0 +1,1 @@
+"""Music as notes: scores, tokenizers, models, sampling, evaluation."""

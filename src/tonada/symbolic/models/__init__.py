@@ -1,0 +1,1 @@
+"""Models of ids, one file each."""

@@ -1,0 +1,1 @@
+"""Codecs between a Score and ids, one file each."""
