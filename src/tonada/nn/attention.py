@@ -1,0 +1,184 @@
+"""Causal self-attention with a key–value cache, and what tells it where things are.
+
+Shapes: B batch, H heads, T new positions, N all positions so far (cached + new), D width, E = D / H.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
+from torch import Tensor, nn
+
+
+class KeyValueCache:
+    """Keys and values of every block, allocated once.
+
+    Parameters
+    ----------
+    blocks, batch, heads, capacity, head_width
+        Sizes; ``capacity`` is the largest number of positions it can hold.
+    dtype, device
+        Of the tensors.
+    """
+
+    def __init__(
+        self,
+        *,
+        blocks: int,
+        batch: int,
+        heads: int,
+        capacity: int,
+        head_width: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        shape = (blocks, 2, batch, heads, capacity, head_width)
+        self._store = torch.zeros(shape, dtype=dtype, device=device)
+        self.length = 0
+
+    @property
+    def capacity(self) -> int:
+        """Number of positions that fit."""
+        return self._store.shape[4]
+
+    @property
+    def batch(self) -> int:
+        """Number of lanes."""
+        return self._store.shape[2]
+
+    def append(self, block: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Store new keys and values ``[B, H, T, E]`` of a block; return views of all so far, ``[B, H, N, E]``.
+
+        ``length`` moves only when the whole model has seen the new positions (see ``advance``).
+        """
+        end = self.length + keys.shape[2]
+        self._store[block, 0, :, :, self.length : end] = keys
+        self._store[block, 1, :, :, self.length : end] = values
+        return self._store[block, 0, :, :, :end], self._store[block, 1, :, :, :end]
+
+    def advance(self, positions: int) -> None:
+        """Count new positions as seen."""
+        self.length += positions
+
+    def expanded(self, batch: int) -> KeyValueCache:
+        """Copy a cache of one lane into ``batch`` lanes: one prompt, several continuations."""
+        copy = object.__new__(KeyValueCache)
+        copy._store = self._store.expand(-1, -1, batch, -1, -1, -1).clone()
+        copy.length = self.length
+        return copy
+
+
+def rotary_table(positions: int, head_width: int, *, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of rotary position embedding (Su et al. 2021, section 3.4.2), each float32 ``[positions, E / 2]``.
+
+    Parameters
+    ----------
+    positions
+        Number of positions, from 0.
+    head_width
+        E, even.
+    base
+        The longest wavelength is 2π·base.
+    """
+    frequency = base ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
+    angle = torch.outer(torch.arange(positions, dtype=torch.float64), frequency)
+    return angle.cos().float(), angle.sin().float()
+
+
+def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Rotate ``[B, H, T, E]`` by tables ``[T, E / 2]``; the first half of E pairs with the second half."""
+    first, second = x.chunk(2, dim=-1)
+    cosine, sine = cosine.to(x.dtype), sine.to(x.dtype)
+    return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
+
+
+def relative_logits(queries: Tensor, table: Tensor, positions: int) -> Tensor:
+    """Logits of relative positions (Shaw et al. 2018) by skewing (Huang et al. 2018, section 3.4.1).
+
+    Parameters
+    ----------
+    queries
+        ``[B, H, T, E]``, the last T of ``positions`` positions.
+    table
+        ``[context, E]``; row ``context − 1 − d`` belongs to distance d, shared by the heads.
+    positions
+        N.
+
+    Returns
+    -------
+    Tensor
+        ``[B, H, T, N]``: entry (t, j) is the query's product with the row of its distance to key j; entries of keys that
+        come later hold other rows' products and have to be masked.
+    """
+    batch, heads, new, _ = queries.shape
+    products = queries @ table[table.shape[0] - positions :].T
+    return F.pad(products, (1, 0)).flatten(2)[:, :, new:].view(batch, heads, new, positions)
+
+
+class CausalSelfAttention(nn.Module):
+    """Multi-head causal self-attention (Vaswani et al. 2017), always through ``scaled_dot_product_attention``.
+
+    Parameters
+    ----------
+    width, heads
+        D and H; D is a multiple of H.
+    bias
+        Whether the linear layers have biases.
+    dropout
+        On the attention weights, while training.
+    relative_context
+        Number of distances of the relative table; 0 for none.
+    """
+
+    def __init__(self, width: int, heads: int, *, bias: bool, dropout: float, relative_context: int = 0) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.qkv = nn.Linear(width, 3 * width, bias=bias)
+        self.out = nn.Linear(width, width, bias=bias)
+        self.relative = nn.Parameter(torch.zeros(relative_context, width // heads)) if relative_context else None
+
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        rotary: tuple[Tensor, Tensor] | None = None,
+        cache: KeyValueCache | None = None,
+        block: int = 0,
+    ) -> Tensor:
+        """Attend from ``[B, T, D]`` to itself and, with a cache, to everything before it.
+
+        Parameters
+        ----------
+        x
+            ``[B, T, D]``, already normalised.
+        rotary
+            Cosine and sine ``[T, E / 2]`` of the new positions.
+        cache
+            Holds the past; the new keys and values are stored in it.
+        block
+            This layer's place in the cache.
+        """
+        batch, new, width = x.shape
+        queries, keys, values = (
+            part.view(batch, new, self.heads, -1).transpose(1, 2) for part in self.qkv(x).split(width, dim=-1)
+        )
+        if rotary is not None:
+            queries, keys = rotate(queries, *rotary), rotate(keys, *rotary)
+        if cache is not None:
+            keys, values = cache.append(block, keys, values)
+        positions = keys.shape[2]
+        mask = None
+        if self.relative is not None:
+            mask = relative_logits(queries, self.relative.to(queries.dtype), positions) * queries.shape[-1] ** -0.5
+        if new > 1 and (mask is not None or positions > new):
+            later = torch.ones(new, positions, dtype=torch.bool, device=x.device).triu(positions - new + 1)
+            mask = (queries.new_zeros(new, positions) if mask is None else mask).masked_fill(later, float("-inf"))
+        attended = F.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=mask is None and new > 1,
+        )
+        return self.out(attended.transpose(1, 2).reshape(batch, new, width))
