@@ -1,0 +1,140 @@
+"""What every tokenizer is: a codec between a Score and ids, with what training, sampling and evaluation ask of it.
+
+Axes: T positions, N notes, V vocabulary, B lanes. Ids are uint16. ``decode`` accepts any ids: special ids are skipped
+wherever they stand, ids at or above V too, and what is no whole note is left out.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tonada.codec import Codec
+from tonada.symbolic.notes import Notes
+from tonada.symbolic.pedal import fold_pedal
+from tonada.symbolic.score import Score
+from tonada.symbolic.tokenizers.grammar import Grammar
+
+Ids = NDArray[np.uint16]
+Row = tuple[float, float, int, int]
+"""A note as (onset_s, duration_s, pitch, velocity)."""
+
+DECODED_TICKS_PER_QUARTER = 500
+"""At 120 bpm a tick is then exactly a millisecond, so that decoded times are whole ticks."""
+
+
+class NoteStream(ABC):
+    """Decodes ids one by one, for playing while they are sampled; gives the notes that ``decode_notes`` gives.
+
+    Attributes
+    ----------
+    time_s
+        Where the ids have come to, in seconds: no note that follows begins earlier.
+    """
+
+    time_s: float
+
+    @abstractmethod
+    def push(self, token: int) -> list[Row]:
+        """Take one id; give the notes that it finished."""
+
+    def flush(self) -> list[Row]:
+        """End the piece; give the notes that were still open."""
+        return []
+
+
+class Tokenizer(Codec[Score]):
+    """A codec between a Score and uint16 ids [T].
+
+    Attributes
+    ----------
+    vocabulary_size
+        V; ids are 0 … V − 1.
+    pad_id
+        Fills what is shorter than its row.
+    begin_id, end_id
+        Open and close a piece; None where the scheme has none.
+    slots
+        What the ids of a note are, in order; empty where a note is no fixed group of ids.
+    ids_per_note
+        How many ids a note takes, or None where that varies.
+    slot_of
+        Index into ``slots`` of each id, ``len(slots)`` for the others; uint8 [V]. Where slots share ids, the slot is a
+        matter of position: ``slots_of`` knows.
+    bin_width
+        How many reference units (10 ms, or 1 of velocity) each id's bin is wide; float64 [V], 1.0 where nothing is
+        quantised. Evaluation adds its logarithm, so that coarse bins do not win.
+    """
+
+    name: ClassVar[str]
+    vocabulary_size: int
+    pad_id: int
+    begin_id: int | None
+    end_id: int | None
+    slots: tuple[str, ...]
+    ids_per_note: int | None
+    slot_of: NDArray[np.uint8]
+    bin_width: NDArray[np.float64]
+
+    def encode(self, item: Score) -> Ids:
+        """Fold the pedal and turn the whole piece into ids.
+
+        Parameters
+        ----------
+        item
+            Any score; drums are left out.
+
+        Returns
+        -------
+        ndarray
+            uint16 [T], with the begin and end ids that the scheme has.
+        """
+        return self.encode_notes(fold_pedal(item))
+
+    def decode(self, array: ArrayLike) -> Score:
+        """Turn any ids into a piano score at 120 bpm and a millisecond per tick."""
+        return Score.from_notes(self.decode_notes(array), ticks_per_quarter=DECODED_TICKS_PER_QUARTER)
+
+    @abstractmethod
+    def encode_notes(self, notes: Notes, *, begin: bool = True, end: bool = True) -> Ids:
+        """Turn notes into ids, with or without the ids that open and close a piece.
+
+        Parameters
+        ----------
+        notes
+            Any notes; of several of one pitch on the same step of the grid the last is kept.
+        begin, end
+            Whether the piece is opened and closed; without effect where the scheme has no such ids.
+        """
+
+    @abstractmethod
+    def decode_notes(self, ids: ArrayLike) -> Notes:
+        """Turn any ids into notes."""
+
+    @abstractmethod
+    def prompt_ids(self, notes: Notes) -> Ids:
+        """Turn notes into the ids that a continuation follows: opened, not closed."""
+
+    @abstractmethod
+    def count_notes(self, ids: ArrayLike) -> int:
+        """Count the notes that ``decode_notes`` would give."""
+
+    @abstractmethod
+    def window_starts(self, ids: ArrayLike) -> NDArray[np.int64]:
+        """Give the positions in a piece's ids where a training window may start: 0 and where notes begin, rising."""
+
+    @abstractmethod
+    def grammar(self, batch: int) -> Grammar:
+        """Give the rules of the scheme, at the state before the first id, for ``batch`` lanes."""
+
+    @abstractmethod
+    def stream(self, *, start_s: float = 0.0) -> NoteStream:
+        """Give a decoder for ids that come one by one; time counts from ``start_s``."""
+
+    def known_ids(self, ids: ArrayLike) -> NDArray[np.int64]:
+        """Give the ids that are in the vocabulary, as int64."""
+        given = np.asarray(ids).astype(np.int64).reshape(-1)
+        return given[given < self.vocabulary_size]

@@ -1,0 +1,90 @@
+"""Bins for times: every step of the grid at first, then wider and wider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FARTHEST_S = 2_000_000
+"""Times beyond this are moved there, in seconds (23 days): at a tick per millisecond a score holds no more."""
+
+
+def whole_steps(times_s: NDArray[np.float64], step_ms: int, *, least: int = 0) -> NDArray[np.int64]:
+    """Round times to the grid, halves up: ⌊t / step + ½⌋, moved into ``least`` … ``FARTHEST_S``; int64, same shape."""
+    steps = np.floor(np.clip(times_s, 0.0, FARTHEST_S) * (1000 / step_ms) + 0.5)
+    return np.maximum(steps.astype(np.int64), least)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TimeBins:
+    """K bins of whole steps, without gaps, rising; what is longer than the last one counts as the last.
+
+    Attributes
+    ----------
+    value
+        What each bin decodes to, a step inside it; int64 [K].
+    width
+        How many steps each holds; int64 [K].
+    nearest
+        The bin of each step from 0 to the last bin's end; int64 [M].
+    below
+        The last bin whose value is at most each of these steps, 0 where there is none; int64 [M].
+    """
+
+    value: NDArray[np.int64]
+    width: NDArray[np.int64]
+    nearest: NDArray[np.int64]
+    below: NDArray[np.int64]
+
+    @classmethod
+    def build(cls, *, first: int, exact_to: int, growth: float, longest: int) -> TimeBins:
+        """Build the bins.
+
+        Parameters
+        ----------
+        first
+            The first step, 0 or 1; what is shorter counts as it.
+        exact_to
+            Up to this step each step is a bin of its own.
+        growth
+            Beyond, a bin is this share of its first step wide (0.08: an error of 4 %), and at least one step.
+        longest
+            The last bin holds this step.
+        """
+        low = list(range(first, exact_to + 2))
+        while low[-1] <= longest:
+            low.append(low[-1] + max(1, round(low[-1] * growth)))
+        edges = np.array(low)
+        width = np.diff(edges)
+        value = edges[:-1] + (width - 1) // 2
+        steps = np.arange(edges[-1])
+        return cls(
+            value=value,
+            width=width,
+            nearest=np.maximum(np.searchsorted(edges, steps, side="right") - 1, 0),
+            below=np.maximum(np.searchsorted(value, steps, side="right") - 1, 0),
+        )
+
+    def __len__(self) -> int:
+        """Give K."""
+        return len(self.value)
+
+    def find(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the bin of each of these steps ≥ 0."""
+        return self.nearest[np.minimum(steps, len(self.nearest) - 1)]
+
+    def find_below(self, steps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the last bin whose value is no more than each of these steps, which are at least the first one."""
+        return self.below[np.minimum(steps, len(self.below) - 1)]
+
+
+def steps_to_repeat(shift: NDArray[np.int64], pitch: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the steps from each note [N] to the next onset of its pitch; a very large number where there is none."""
+    step = np.cumsum(shift)
+    order = np.argsort(pitch, kind="stable")
+    steps = np.full(len(pitch), np.iinfo(np.int64).max)
+    again = pitch[order[1:]] == pitch[order[:-1]]
+    steps[order[:-1][again]] = (step[order[1:]] - step[order[:-1]])[again]
+    return steps

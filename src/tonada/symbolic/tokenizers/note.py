@@ -1,0 +1,305 @@
+"""Tonada's own tokenizer: four ids per note — onset shift, pitch, velocity, duration — in a fixed order.
+
+Times are whole steps of 10 ms. Up to a second every step has an id of its own, which keeps ornaments; beyond, bins grow
+with the time that they stand for, up to 30 s, which keeps rests. Onsets come from absolute steps, so nothing drifts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tonada.errors import ConfigError, UnknownNameError
+from tonada.symbolic.notes import Notes
+from tonada.symbolic.pedal import fold_pedal
+from tonada.symbolic.score import Score
+from tonada.symbolic.tokenizers.base import Ids, Tokenizer
+from tonada.symbolic.tokenizers.bins import FARTHEST_S, TimeBins, steps_to_repeat, whole_steps
+from tonada.symbolic.tokenizers.conditions import COMPOSERS, CONDITIONS, DENSITIES, KEYS, STYLES, TEMPOS
+from tonada.symbolic.tokenizers.grammar import TableGrammar
+from tonada.symbolic.tokenizers.streams import GroupStream
+
+_OVER, _START, _BEGUN = 4, 5, 6
+"""States of the grammar after the four slots; after ``_BEGUN`` comes one for each kind of condition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteConfig:
+    """Settings of the note tokenizer; all but the bounds shape the vocabulary, and with it what ids mean."""
+
+    step_ms: int = 10
+    """Grid of all times, in milliseconds."""
+    exact_ms: int = 1000
+    """Up to here every step of the grid has its own id, in milliseconds; a multiple of the step."""
+    growth: float = 0.08
+    """Beyond, the width of a time bin as a share of the time it stands for."""
+    longest_ms: int = 30_000
+    """The longest shift and duration, in milliseconds; what is longer is cut."""
+    velocity_step: int = 4
+    """Velocities per bin."""
+    composers: tuple[str, ...] = COMPOSERS
+    """Names for the condition "composer"."""
+    styles: tuple[str, ...] = STYLES
+    """Names for the condition "style"."""
+    keys: tuple[str, ...] = KEYS
+    """Names for the condition "key"."""
+    tempos: tuple[str, ...] = TEMPOS
+    """Names for the condition "tempo", from slow to fast."""
+    densities: tuple[str, ...] = DENSITIES
+    """Names for the condition "density", from few notes to many."""
+    tempo_bounds_bpm: tuple[float, ...] = (60.0, 90.0, 120.0, 150.0)
+    """Where one tempo name ends and the next begins, in quarter notes per minute; one fewer than the names."""
+    density_bounds: tuple[float, ...] = (4.0, 7.0, 10.0, 14.0)
+    """Where one density name ends and the next begins, in notes per second; one fewer than the names."""
+
+    def __post_init__(self) -> None:
+        """Check what the types do not say."""
+        for name in ("step_ms", "exact_ms", "longest_ms", "velocity_step"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"NoteConfig.{name} must be at least 1; got {getattr(self, name)}")
+        if self.exact_ms % self.step_ms or self.longest_ms < self.exact_ms:
+            raise ConfigError(
+                "NoteConfig.exact_ms must be a multiple of step_ms and at most longest_ms; "
+                f"got exact_ms={self.exact_ms}, step_ms={self.step_ms}, longest_ms={self.longest_ms}"
+            )
+        if not 0 < self.growth < 1:
+            raise ConfigError(f"NoteConfig.growth must lie between 0 and 1; got {self.growth}. Try 0.08")
+        if self.velocity_step > 127:
+            raise ConfigError(f"NoteConfig.velocity_step must be at most 127; got {self.velocity_step}")
+        for kind in CONDITIONS:
+            names = condition_names(self, kind)
+            if len(set(names)) < len(names):
+                raise ConfigError(f"the names for the condition '{kind}' must differ; got {names}")
+        for names_field, bounds_field in (("tempos", "tempo_bounds_bpm"), ("densities", "density_bounds")):
+            bounds, wanted = getattr(self, bounds_field), max(0, len(getattr(self, names_field)) - 1)
+            if len(bounds) != wanted or list(bounds) != sorted(bounds):
+                raise ConfigError(f"NoteConfig.{bounds_field} must be {wanted} rising numbers; got {bounds}")
+
+
+def condition_names(config: NoteConfig, kind: str) -> tuple[str, ...]:
+    """Give the names that a kind of condition may have.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such kind; the nearest are offered.
+    """
+    tables = dict(
+        zip(CONDITIONS, (config.composers, config.styles, config.keys, config.tempos, config.densities), strict=True)
+    )
+    if kind not in tables:
+        raise UnknownNameError("condition", kind, CONDITIONS)
+    return tables[kind]
+
+
+class NoteTokenizer(Tokenizer):
+    """Four ids per note: onset shift from the note before, pitch, velocity, duration.
+
+    Notes are sorted by (onset step, pitch); of several of a pitch on one step the last is kept. The first shift counts
+    from the start of the piece. Below a second, shifts and durations are right to 10 ms, beyond to 4 %; velocities
+    to 2. A duration never reaches past the next onset of its pitch. Ids: 0 padding, 1 begin, 2 end, the conditions,
+    then onset, pitch, velocity and duration.
+
+    Parameters
+    ----------
+    config
+        Settings; the defaults when None.
+
+    Raises
+    ------
+    ConfigError
+        The vocabulary would not fit in 16 bits.
+    """
+
+    name = "note"
+    Config = NoteConfig
+    config: NoteConfig
+    begin_id: int
+    end_id: int
+
+    def __init__(self, config: NoteConfig | None = None) -> None:
+        super().__init__(config)
+        config = self.config
+        self.pad_id, self.begin_id, self.end_id = 0, 1, 2
+        self.slots, self.ids_per_note = ("onset", "pitch", "velocity", "duration"), 4
+        exact, longest = config.exact_ms // config.step_ms, -(-config.longest_ms // config.step_ms)
+        self._onsets = TimeBins.build(first=0, exact_to=exact, growth=config.growth, longest=longest)
+        self._durations = TimeBins.build(first=1, exact_to=exact, growth=config.growth, longest=longest)
+        low = np.arange(1, 128, config.velocity_step)
+        velocity_width = np.minimum(low + config.velocity_step, 128) - low
+        self._velocities = low + (velocity_width - 1) // 2
+
+        self._condition_ids: dict[tuple[str, str], int] = {}
+        for kind in CONDITIONS:
+            for name in condition_names(config, kind):
+                self._condition_ids[kind, name] = 3 + len(self._condition_ids)
+        first = 3 + len(self._condition_ids)
+        sizes = (len(self._onsets), 128, len(low), len(self._durations))
+        self._first = tuple(first + sum(sizes[:slot]) for slot in range(4))
+        self.vocabulary_size = first + sum(sizes)
+        if self.vocabulary_size > 1 << 16:
+            raise ConfigError(
+                f"NoteConfig makes {self.vocabulary_size} ids; there are 65536. Try a wider step_ms or growth"
+            )
+        self.slot_of = np.repeat(np.array([4, 0, 1, 2, 3], dtype=np.uint8), (first, *sizes))
+        self.bin_width = np.concatenate(
+            (np.ones(first), self._onsets.width, np.ones(128), velocity_width, self._durations.width)
+        ).astype(np.float64)
+        # Decoding looks every id up in one column: steps, pitch, velocity or steps, whatever its slot means.
+        self._value = np.concatenate(
+            (
+                np.zeros(first, dtype=np.int64),
+                self._onsets.value,
+                np.arange(128),
+                self._velocities,
+                self._durations.value,
+            )
+        )
+
+    def encode(self, item: Score, conditions: Mapping[str, str] | None = None) -> Ids:
+        """Fold the pedal and turn the whole piece into ids; see ``encode_notes``."""
+        return self.encode_notes(fold_pedal(item), conditions=conditions)
+
+    def encode_notes(
+        self, notes: Notes, *, begin: bool = True, end: bool = True, conditions: Mapping[str, str] | None = None
+    ) -> Ids:
+        """Turn notes into ids.
+
+        Parameters
+        ----------
+        notes
+            Any notes; what begins before 0 s is moved there.
+        begin, end
+            Whether the piece is opened and closed.
+        conditions
+            Kind → name, put after the begin id; without effect when ``begin`` is False.
+
+        Returns
+        -------
+        ndarray
+            uint16 [begin + conditions + 4 N + end].
+
+        Raises
+        ------
+        UnknownNameError
+            A condition's kind or name is not in the config; the nearest are offered.
+        """
+        prefix = [self.begin_id, *self.condition_ids(conditions or {})] if begin else []
+        ids = np.empty(len(prefix) + 4 * len(notes) + end, dtype=np.uint16)
+        ids[: len(prefix)] = prefix
+        step = whole_steps(notes.onset_s, self.config.step_ms)
+        place = step * 128 + notes.pitch
+        order = np.argsort(place, kind="stable")
+        place = place[order]
+        order = order[np.append(place[1:] != place[:-1], True)] if len(place) else order
+        pitch = notes.pitch[order]
+        shift = self._onsets.find(np.diff(step[order], prepend=0))
+        duration = self._durations.find(whole_steps(notes.duration_s[order], self.config.step_ms, least=1))
+        duration = np.minimum(duration, self._durations.find_below(steps_to_repeat(self._onsets.value[shift], pitch)))
+        group = ids[len(prefix) : len(prefix) + 4 * len(order)].reshape(-1, 4)
+        group[:, 0] = self._first[0] + shift
+        group[:, 1] = self._first[1] + pitch
+        group[:, 2] = self._first[2] + (notes.velocity[order] - 1) // self.config.velocity_step
+        group[:, 3] = self._first[3] + duration
+        length = len(prefix) + 4 * len(order)
+        if end:
+            ids[length] = self.end_id
+        return ids[: length + end]
+
+    def decode_notes(self, ids: ArrayLike) -> Notes:
+        """Turn any ids into notes: those groups of four that are onset, pitch, velocity and duration in this order."""
+        shift, pitch, velocity, duration = self._value[self._groups(ids)].T
+        step_ms = self.config.step_ms
+        return Notes(
+            onset_s=np.minimum(np.cumsum(shift) * step_ms / 1000, FARTHEST_S),
+            duration_s=duration * step_ms / 1000,
+            pitch=pitch,
+            velocity=velocity,
+        )
+
+    def prompt_ids(self, notes: Notes, conditions: Mapping[str, str] | None = None) -> Ids:
+        """Turn notes, and conditions, into the ids that a continuation follows: opened, not closed."""
+        return self.encode_notes(notes, end=False, conditions=conditions)
+
+    def count_notes(self, ids: ArrayLike) -> int:
+        """Count the notes that ``decode_notes`` would give."""
+        return len(self._groups(ids))
+
+    def window_starts(self, ids: ArrayLike) -> NDArray[np.int64]:
+        """Give 0 and the positions of onset ids, rising."""
+        starts = np.flatnonzero(self.slot_of[np.asarray(ids)] == 0)
+        return starts if len(starts) and starts[0] == 0 else np.concatenate((np.zeros(1, dtype=np.int64), starts))
+
+    def condition_ids(self, conditions: Mapping[str, str]) -> list[int]:
+        """Give the ids of conditions, kind → name, in the order in which they stand.
+
+        Raises
+        ------
+        UnknownNameError
+            A kind or a name is not in the config; the nearest are offered.
+        """
+        for kind, name in conditions.items():
+            if name not in (names := condition_names(self.config, kind)):
+                raise UnknownNameError(kind, name, names)
+        return [self._condition_ids[kind, conditions[kind]] for kind in CONDITIONS if kind in conditions]
+
+    def tempo_name(self, bpm: float) -> str:
+        """Name a tempo, in quarter notes per minute, for the condition "tempo"."""
+        return self.config.tempos[int(np.searchsorted(self.config.tempo_bounds_bpm, bpm, side="right"))]
+
+    def density_name(self, notes_per_second: float) -> str:
+        """Name a density, in notes per second, for the condition "density"."""
+        return self.config.densities[int(np.searchsorted(self.config.density_bounds, notes_per_second, side="right"))]
+
+    def grammar(self, batch: int) -> TableGrammar:
+        """Give the rules: begin, conditions, then groups of four; the end only where a note could begin."""
+        masks, next_state = self._rules
+        return TableGrammar(batch, masks=masks, next_state=next_state, start=_START)
+
+    def stream(self, *, start_s: float = 0.0) -> GroupStream:
+        """Give a decoder for ids that come one by one: a note is finished by its duration."""
+        return GroupStream(self.slot_of, self._value, self.config.step_ms, start_s)
+
+    def _groups(self, ids: ArrayLike) -> NDArray[np.int64]:
+        """Find the whole notes; int64 [N, 4]."""
+        known = self.known_ids(ids)
+        slot = self.slot_of[known]
+        known, slot = known[slot < 4], slot[slot < 4]
+        count = max(0, len(known) - 3)
+        whole = np.ones(count, dtype=np.bool_)
+        for position in range(4):
+            whole &= slot[position : position + count] == position
+        groups: NDArray[np.int64] = known[np.flatnonzero(whole)[:, None] + np.arange(4)]
+        return groups
+
+    @cached_property
+    def _rules(self) -> tuple[NDArray[np.bool_], NDArray[np.int16]]:
+        """Build masks and next states; states: the four slots, over, start, begun, after each condition."""
+        kinds = len(CONDITIONS)
+        kind_of = np.full(self.vocabulary_size, -1)
+        for (kind, _), token in self._condition_ids.items():
+            kind_of[token] = CONDITIONS.index(kind)
+        masks = np.zeros((_BEGUN + kinds + 1, self.vocabulary_size), dtype=np.bool_)
+        for slot in range(4):
+            masks[slot] = self.slot_of == slot
+        masks[_START:] = masks[0]
+        masks[_START, self.begin_id] = True
+        masks[[0, *range(_BEGUN, len(masks))], self.end_id] = True
+        for state in range(_BEGUN, _BEGUN + kinds):
+            masks[state] |= kind_of >= state - _BEGUN
+        masks[_OVER, self.pad_id] = True
+
+        # A forbidden id is no part of a note, so the next note is waited for.
+        next_state = np.zeros(masks.shape, dtype=np.int16)
+        next_state[:, self.slot_of == 0] = 1
+        for slot in range(1, 4):
+            next_state[slot, self.slot_of == slot] = (slot + 1) % 4
+        next_state[:, kind_of >= 0] = _BEGUN + 1 + kind_of[kind_of >= 0]
+        next_state[:, self.pad_id] = np.arange(len(masks))
+        next_state[:, self.begin_id] = _BEGUN
+        next_state[:, self.end_id] = _OVER
+        return masks, next_state
