@@ -1,0 +1,123 @@
+"""Training windows over the pieces of a symbolic data set: every batch is a function of (seed, step) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tonada.errors import ConfigError
+from tonada.model import Batch
+from tonada.seeding import rng
+from tonada.symbolic.augment import Augmentation, augment_ids
+from tonada.symbolic.tokenizers.base import Tokenizer
+
+IGNORED = -100
+"""Target of a position that is not to be predicted (the value that torch's cross-entropy skips)."""
+
+
+class WindowBatches:
+    """Batches of windows, each inside one piece, in an order without repetition within an epoch.
+
+    An epoch tiles every piece with windows of ``context`` ids, from an offset that is drawn per piece and epoch, each moved
+    back to where a window may start (a note boundary); the first and the last window overlap their neighbours, so that
+    only pieces shorter than the context are padded. The windows are then shuffled.
+
+    Parameters
+    ----------
+    pieces
+        uint16 ids of each piece.
+    tokenizer
+        Says where windows may start, and augments.
+    context
+        T, ids that the model reads; a window holds one more, the last target.
+    batch
+        Windows per batch.
+    seed
+        Of order, offsets and augmentation.
+    augmentation
+        What to vary; nothing when None.
+
+    Raises
+    ------
+    ConfigError
+        There are no pieces.
+    """
+
+    def __init__(
+        self,
+        pieces: Sequence[NDArray[np.uint16]],
+        tokenizer: Tokenizer,
+        *,
+        context: int,
+        batch: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        if not pieces:
+            raise ConfigError("the split 'train' is empty: prepare the data with more pieces or another split")
+        self.pieces, self.tokenizer = pieces, tokenizer
+        self.context, self.size, self.seed, self.augmentation = context, batch, seed, augmentation
+        self._epoch = lru_cache(maxsize=2)(self._make_epoch)
+
+    def _make_epoch(self, epoch: int) -> NDArray[np.int64]:
+        """List the epoch's windows in order, int64 ``[K, 2]``: piece, start."""
+        generator = rng(self.seed, "epoch", epoch)
+        offsets = generator.integers(0, self.context, len(self.pieces))
+        windows = []
+        for index, (ids, offset) in enumerate(zip(self.pieces, offsets, strict=True)):
+            allowed = self.tokenizer.window_starts(ids)
+            latest = max(0, len(ids) - 1 - self.context)
+            wanted = np.arange(offset - self.context, len(ids) - 1, self.context).clip(0, latest)
+            starts = np.unique(allowed[np.searchsorted(allowed, wanted, side="right") - 1])
+            windows.append(np.stack([np.full_like(starts, index), starts], axis=1))
+        table = np.concatenate(windows)
+        return table[generator.permutation(len(table))]
+
+    def batch(self, step: int) -> Batch:
+        """Give the batch of a step.
+
+        Parameters
+        ----------
+        step
+            From 0.
+
+        Returns
+        -------
+        dict
+            ``inputs`` and ``targets``, int64 ``[B, T]``; targets are −100 in the padding.
+        """
+        ids = np.full((self.size, self.context + 1), self.tokenizer.pad_id, dtype=np.int64)
+        lengths = np.zeros(self.size, dtype=np.int64)
+        epoch, index = self._position(step * self.size)
+        for lane in range(self.size):
+            table = self._epoch(epoch)
+            window = self._window(*table[index], counter=step * self.size + lane)
+            lengths[lane] = min(len(window), self.context + 1)
+            ids[lane, : lengths[lane]] = window[: lengths[lane]]
+            epoch, index = (epoch, index + 1) if index + 1 < len(table) else (epoch + 1, 0)
+        targets = np.where(np.arange(1, self.context + 1) < lengths[:, None], ids[:, 1:], IGNORED)
+        return {"inputs": torch.from_numpy(ids[:, :-1].copy()), "targets": torch.from_numpy(targets)}
+
+    def _position(self, count: int) -> tuple[int, int]:
+        """Find epoch and place of the window with a running number; epochs differ slightly in length."""
+        epoch = 0
+        while count >= (length := self._length(epoch)):
+            count -= length
+            epoch += 1
+        return epoch, count
+
+    @lru_cache(maxsize=None)  # noqa: B019 - lives as long as the run
+    def _length(self, epoch: int) -> int:
+        return len(self._epoch(epoch))
+
+    def _window(self, piece: int, start: int, counter: int) -> NDArray[np.uint16]:
+        # A little more than is needed: augmentation drops a note that is cut, and events may become fewer.
+        spare = self.tokenizer.ids_per_note or self.context // 4
+        ids = np.asarray(self.pieces[piece][start : start + self.context + 1 + spare])
+        if self.augmentation is None:
+            return ids
+        return augment_ids(self.tokenizer, ids, **self.augmentation.draw(self.seed, counter))

@@ -1,0 +1,280 @@
+"""The one trainer: it takes an optimizer step between the yields of a model's ``losses``, and can always be resumed.
+
+A run is a function of (config, data, seed): batches depend on the step alone, dropout and other draws inside the model are
+seeded per step, and ``trainer.safetensors`` holds everything else (weights, optimizer state, moving average, best score).
+Killed at any moment, a run resumes from its last checkpoint to exactly the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from tonada.checkpoint import load_into, load_tensors, model_tensors, save_tensors
+from tonada.errors import CheckpointError, TrainingError
+from tonada.files import translated_errors
+from tonada.model import Batch, Model
+from tonada.optimizers import make_optimizers
+from tonada.runs import rewind_log, save_model
+from tonada.schedules import learning_rate_factor
+from tonada.seeding import key
+from tonada.training import Progress, TrainerConfig, TrainingResult, precision_of
+
+
+class BatchSource(Protocol):
+    """Where batches come from."""
+
+    def batch(self, step: int) -> Batch:
+        """Give the batch of a running number, a function of it alone."""
+        ...
+
+
+class Trainer:
+    """Trains one model in one run folder.
+
+    Parameters
+    ----------
+    model
+        The network, on its device.
+    source
+        Gives the batch with number ``step · accumulate + i``.
+    config
+        Settings.
+    run
+        The run folder.
+    tables
+        Of the run's ``config.toml``; written at the start.
+    validate
+        Scores the model (in evaluation mode, with the averaged weights where there are some): a mapping with ``score``,
+        lower is better; None for no validation.
+    progress
+        Called after every step.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        source: BatchSource,
+        config: TrainerConfig,
+        run: Path,
+        *,
+        tables: Mapping[str, Any],
+        validate: Callable[[Model], Mapping[str, float]] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.model, self.source, self.config, self.run = model, source, config, run
+        self.tables, self.validate, self.progress = tables, validate, progress
+        self.device = next(model.parameters()).device
+        self.names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.groups = model.groups()
+        self.optimizers = {
+            group: make_optimizers(
+                [(self.names[id(parameter)], parameter) for parameter in parameters],
+                name=config.optimizer,
+                learning_rate=config.learning_rate,
+                weight_decay=config.weight_decay,
+                betas=config.betas,
+            )
+            for group, parameters in self.groups.items()
+        }
+        self.average = {name: tensor.clone() for name, tensor in model_tensors(model).items()} if config.ema else {}
+        if config.compile:
+            model.compile()
+        self.step = 0
+        self.best, self.best_step, self.seconds = math.inf, -1, 0.0
+        self._stop: str | None = None
+
+    def request_stop(self, reason: str) -> None:
+        """Ask for a clean stop after the current step: checkpoint, then return with this reason."""
+        self._stop = self._stop or reason
+
+    def fit(self, *, resume: bool = False, max_seconds: float | None = None) -> TrainingResult:
+        """Train to the end, to a stop, or until the time is used up.
+
+        Parameters
+        ----------
+        resume
+            Go on from the run's last checkpoint.
+        max_seconds
+            Stop cleanly after this time; the run can be resumed.
+
+        Returns
+        -------
+        TrainingResult
+            Why it ended, and the best score.
+
+        Raises
+        ------
+        TrainingError
+            A loss is not finite; the last checkpoint stays.
+        CheckpointError
+            The checkpoint to resume from is absent or does not fit.
+        """
+        config, started = self.config, time.monotonic()
+        before = 0.0
+        if resume:
+            self._restore()
+            rewind_log(self.run, self.step)
+            before = self.seconds
+        else:
+            save_model(self.run, self.model, self.tables)
+        first, last_save = self.step, time.monotonic()
+        self.model.train()
+        while self.step < config.steps and self._stop is None:
+            record = self._train_step()
+            self.step += 1
+            self.seconds = before + time.monotonic() - started
+            done = self.step == config.steps
+            if self.validate is not None and (done or self.step % config.validate_every == 0):
+                record["validation"] = self._validate()
+                if config.patience and self.step - self.best_step >= config.patience * config.validate_every:
+                    self.request_stop("no improvement")
+            self._log({**record, "seconds": round(self.seconds, 2)})
+            if max_seconds is not None and time.monotonic() - started >= max_seconds:
+                self.request_stop("time")
+            if done or self._stop or time.monotonic() - last_save >= config.checkpoint_minutes * 60:
+                self._save()
+                last_save = time.monotonic()
+            if self.progress is not None:
+                left = (time.monotonic() - started) / (self.step - first) * (config.steps - self.step)
+                self.progress(Progress(step=self.step, steps=config.steps, record=record, seconds_left=left))
+        if self.validate is None:
+            save_model(self.run, self.model, self.tables, weights=self.average or None)
+        reason = self._stop or "finished"
+        return TrainingResult(reason=reason, step=self.step, best=self.best, best_step=self.best_step)
+
+    def _train_step(self) -> dict[str, Any]:
+        """Take one optimizer step per yield; the micro-batches' generators advance together."""
+        config = self.config
+        torch.manual_seed(key(config.seed, "model", self.step) & (2**63 - 1))
+        factor = learning_rate_factor(
+            config.schedule,
+            self.step,
+            steps=config.steps,
+            warmup_steps=config.warmup_steps,
+            decay_share=config.decay_share,
+        )
+        numbers = range(self.step * config.accumulate, (self.step + 1) * config.accumulate)
+        batches = [{name: t.to(self.device) for name, t in self.source.batch(number).items()} for number in numbers]
+        generators = [self.model.losses(batch, self.step) for batch in batches]
+        record: dict[str, Any] = {"step": self.step + 1, "learning_rate": config.learning_rate * factor, "loss": {}}
+        while True:
+            sums: dict[str, float] = {}
+            group = None
+            for generator in generators:
+                with self._autocast():
+                    item = next(generator, None)
+                if item is None:
+                    break
+                group, terms = item
+                loss = torch.stack(list(terms.values())).sum() / config.accumulate
+                loss.backward()
+                for name, term in terms.items():
+                    sums[name] = sums.get(name, 0.0) + term.item() / config.accumulate
+            if group is None:
+                break
+            total = sum(sums.values())
+            if not math.isfinite(total):
+                raise TrainingError(self.step + 1, group, total)
+            record["loss"][group] = sums
+            record["gradient_norm"] = self._optimize(group, factor)
+        self._update_average()
+        return record
+
+    def _optimize(self, group: str, factor: float) -> float:
+        """Clip, step, and clear all gradients (a generator's loss also reaches its discriminator)."""
+        norm = torch.nn.utils.clip_grad_norm_(self.groups[group], self.config.clip_norm or math.inf)
+        for optimizer in self.optimizers[group]:
+            for entry in optimizer.param_groups:
+                entry["lr"] = self.config.learning_rate * factor
+            optimizer.step()
+        self.model.zero_grad(set_to_none=True)
+        return float(norm)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Move the average towards the weights; the decay warms up, so that early weights are forgotten."""
+        if self.average:
+            decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+            for name, tensor in model_tensors(self.model).items():
+                if tensor.is_floating_point():
+                    self.average[name].lerp_(tensor, 1.0 - decay)
+                else:
+                    self.average[name].copy_(tensor)
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if precision_of(self.config.precision, self.device.type) == "bf16":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+    def _validate(self) -> dict[str, float]:
+        """Score the averaged (or plain) weights, and keep them as the run's model if they are the best so far."""
+        assert self.validate is not None
+        plain = {name: tensor.clone() for name, tensor in model_tensors(self.model).items()} if self.average else {}
+        if self.average:
+            load_into(self.model, self.average, self.run)
+        self.model.eval()
+        with torch.no_grad(), self._autocast():
+            scores = {name: float(value) for name, value in self.validate(self.model).items()}
+        if scores["score"] < self.best:
+            self.best, self.best_step = scores["score"], self.step
+            save_model(self.run, self.model, self.tables)
+        if plain:
+            load_into(self.model, plain, self.run)
+        self.model.train()
+        return scores
+
+    def _log(self, record: Mapping[str, Any]) -> None:
+        path = self.run / "log.jsonl"
+        with translated_errors(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def _state(self) -> dict[str, tuple[torch.optim.Optimizer, Tensor, str]]:
+        """Name the optimizers' state: ``group/parameter/`` → (optimizer, parameter)."""
+        return {
+            f"optimizer/{group}/{index}/{self.names[id(parameter)]}": (optimizer, parameter, self.names[id(parameter)])
+            for group, optimizers in self.optimizers.items()
+            for index, optimizer in enumerate(optimizers)
+            for entry in optimizer.param_groups
+            for parameter in entry["params"]
+        }
+
+    def _save(self) -> None:
+        """Write everything that resuming needs into one file: it is either the old state or the new one."""
+        tensors = {f"model/{name}": tensor for name, tensor in model_tensors(self.model).items()}
+        tensors |= {f"average/{name}": tensor for name, tensor in self.average.items()}
+        for prefix, (optimizer, parameter, _) in self._state().items():
+            for name, value in optimizer.state[parameter].items():
+                tensors[f"{prefix}/{name}"] = value
+        facts = {"step": self.step, "best": self.best, "best_step": self.best_step, "seconds": self.seconds}
+        save_tensors(self.run / "trainer.safetensors", tensors, {"state": json.dumps(facts)})
+
+    def _restore(self) -> None:
+        path = self.run / "trainer.safetensors"
+        tensors, metadata = load_tensors(path)
+
+        def below(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+        load_into(self.model, below("model/"), path)
+        if below("average/").keys() != self.average.keys():
+            raise CheckpointError(f"{path}: the moving average does not fit this run's setting of ema")
+        self.average = {name: tensor.to(self.device) for name, tensor in below("average/").items()}
+        for prefix, (optimizer, parameter, name) in self._state().items():
+            state = below(f"{prefix}/")
+            wrong = [key for key, value in state.items() if value.ndim and value.shape != parameter.shape]
+            if wrong:
+                raise CheckpointError(f"{path}: the optimizer's '{wrong[0]}' of '{name}' has another shape than the model's")
+            # torch's AdamW keeps its step count on the CPU, everything else beside the parameter.
+            optimizer.state[parameter] = {k: v.to(self.device) if v.ndim else v for k, v in state.items()}
+        facts = json.loads(metadata["state"])
+        self.step, self.best, self.best_step = facts["step"], facts["best"], facts["best_step"]
+        self.seconds = facts["seconds"]
