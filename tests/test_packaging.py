@@ -1,0 +1,55 @@
+"""The wheel holds everything that runs from an installed package, and nothing else."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DATA_PATTERNS = ("render/soundfont/*", "examples/*.mid", "pretrained/**/*")
+
+
+def data_files() -> set[str]:
+    """Give the files beside the code that an installed Tonada needs, as the wheel names them."""
+    package = ROOT / "src" / "tonada"
+    found = {path for pattern in DATA_PATTERNS for path in package.glob(pattern) if path.is_file()}
+    found = {path for path in found if "__pycache__" not in path.parts}
+    return {path.relative_to(ROOT / "src").as_posix() for path in found} | {"tonada/py.typed"}
+
+
+@pytest.mark.parametrize("pattern", DATA_PATTERNS)
+def test_there_is_something_to_ship(pattern: str) -> None:
+    assert [path for path in (ROOT / "src" / "tonada").glob(pattern) if path.is_file()]
+
+
+def test_package_is_imported_from_this_checkout() -> None:
+    spec = importlib.util.find_spec("tonada")
+    assert spec is not None
+    assert spec.origin is not None
+    assert Path(spec.origin) == ROOT / "src" / "tonada" / "__init__.py"
+
+
+@pytest.mark.slow
+def test_wheel_holds_code_and_data(tmp_path: Path) -> None:
+    source = tmp_path / "source"  # building writes beside the sources, so it does so in a copy
+    shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "-w", str(tmp_path), str(source)], check=True)
+
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        entry_points = archive.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
+    code = {path.relative_to(ROOT / "src").as_posix() for path in (ROOT / "src" / "tonada").rglob("*.py")}
+    shipped = {name for name in names if ".dist-info/" not in name}
+    assert shipped == code | data_files()
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert "tonada = tonada.__main__:main" in entry_points
