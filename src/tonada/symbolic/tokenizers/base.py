@@ -22,9 +22,6 @@ Ids = NDArray[np.uint16]
 Row = tuple[float, float, int, int]
 """A note as (onset_s, duration_s, pitch, velocity)."""
 
-DECODED_TICKS_PER_QUARTER = 500
-"""At 120 bpm a tick is then exactly a millisecond, so that decoded times are whole ticks."""
-
 
 class NoteStream(ABC):
     """Decodes ids one by one, for playing while they are sampled; gives the notes that ``decode_notes`` gives.
@@ -62,14 +59,17 @@ class Tokenizer(Codec[Score]):
     ids_per_note
         How many ids a note takes, or None where that varies.
     slot_of
-        Index into ``slots`` of each id, ``len(slots)`` for the others; uint8 [V]. Where slots share ids, the slot is a
-        matter of position: ``slots_of`` knows.
+        Index into ``slots`` of each id, ``len(slots)`` for the others; uint8 [V]. Where slots share ids, as in giga,
+        the slot is a matter of position and this says ``len(slots)``: ask ``slots_of``.
     bin_width
         How many reference units (10 ms, or 1 of velocity) each id's bin is wide; float64 [V], 1.0 where nothing is
-        quantised. Evaluation adds its logarithm, so that coarse bins do not win.
+        quantised. Where slots share ids it says 1.0: ask ``widths_of``.
     """
 
     name: ClassVar[str]
+    ticks_per_quarter: ClassVar[int] = 500
+    """Of decoded scores; at 120 bpm a tick is then a millisecond, and decoded times are whole ticks."""
+
     vocabulary_size: int
     pad_id: int
     begin_id: int | None
@@ -95,8 +95,8 @@ class Tokenizer(Codec[Score]):
         return self.encode_notes(fold_pedal(item))
 
     def decode(self, array: ArrayLike) -> Score:
-        """Turn any ids into a piano score at 120 bpm and a millisecond per tick."""
-        return Score.from_notes(self.decode_notes(array), ticks_per_quarter=DECODED_TICKS_PER_QUARTER)
+        """Turn any ids into a piano score at 120 bpm, on which every decoded time is a whole tick."""
+        return Score.from_notes(self.decode_notes(array), ticks_per_quarter=self.ticks_per_quarter)
 
     @abstractmethod
     def encode_notes(self, notes: Notes, *, begin: bool = True, end: bool = True) -> Ids:
@@ -133,6 +133,24 @@ class Tokenizer(Codec[Score]):
     @abstractmethod
     def stream(self, *, start_s: float = 0.0) -> NoteStream:
         """Give a decoder for ids that come one by one; time counts from ``start_s``."""
+
+    def slots_of(self, ids: ArrayLike) -> NDArray[np.uint8]:
+        """Give the slot in which each id stands; uint8 [T], ``len(slots)`` where an id is in none."""
+        slots: NDArray[np.uint8] = self.slot_of[np.asarray(ids)]
+        return slots
+
+    def widths_of(self, ids: ArrayLike) -> NDArray[np.float64]:
+        """Give the width of each id's bin, in reference units; float64 [T].
+
+        Evaluation adds its logarithm to the id's loss: otherwise coarse bins would always win.
+        """
+        widths: NDArray[np.float64] = self.bin_width[np.asarray(ids)]
+        return widths
+
+    @property
+    def farthest_s(self) -> int:
+        """The latest onset that is decoded, in seconds: what comes later is moved there, since ticks have 32 bits."""
+        return (1 << 31) // (2 * self.ticks_per_quarter) - 100
 
     def known_ids(self, ids: ArrayLike) -> NDArray[np.int64]:
         """Give the ids that are in the vocabulary, as int64."""

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FARTHEST_S = 2_000_000
-"""Times beyond this are moved there, in seconds (23 days): at a tick per millisecond a score holds no more."""
 
-
-def whole_steps(times_s: NDArray[np.float64], step_ms: int, *, least: int = 0) -> NDArray[np.int64]:
-    """Round times to the grid, halves up: ⌊t / step + ½⌋, moved into ``least`` … ``FARTHEST_S``; int64, same shape."""
-    steps = np.floor(np.clip(times_s, 0.0, FARTHEST_S) * (1000 / step_ms) + 0.5)
-    return np.maximum(steps.astype(np.int64), least)
+def whole_steps(times_s: NDArray[np.float64], step_ms: int, *, farthest_s: float) -> NDArray[np.int64]:
+    """Move times into 0 … ``farthest_s`` and round them to the grid, halves up: ⌊t / step + ½⌋; int64, same shape."""
+    steps = np.floor(np.clip(times_s, 0.0, farthest_s) * (1000 / step_ms) + 0.5)
+    return steps.astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

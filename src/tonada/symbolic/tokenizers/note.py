@@ -18,7 +18,7 @@ from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.score import Score
 from tonada.symbolic.tokenizers.base import Ids, Tokenizer
-from tonada.symbolic.tokenizers.bins import FARTHEST_S, TimeBins, steps_to_repeat, whole_steps
+from tonada.symbolic.tokenizers.bins import TimeBins, steps_to_repeat, whole_steps
 from tonada.symbolic.tokenizers.conditions import COMPOSERS, CONDITIONS, DENSITIES, KEYS, STYLES, TEMPOS
 from tonada.symbolic.tokenizers.grammar import TableGrammar
 from tonada.symbolic.tokenizers.streams import GroupStream
@@ -191,14 +191,14 @@ class NoteTokenizer(Tokenizer):
         prefix = [self.begin_id, *self.condition_ids(conditions or {})] if begin else []
         ids = np.empty(len(prefix) + 4 * len(notes) + end, dtype=np.uint16)
         ids[: len(prefix)] = prefix
-        step = whole_steps(notes.onset_s, self.config.step_ms)
+        step = self._steps(notes.onset_s)
         place = step * 128 + notes.pitch
         order = np.argsort(place, kind="stable")
         place = place[order]
         order = order[np.append(place[1:] != place[:-1], True)] if len(place) else order
         pitch = notes.pitch[order]
         shift = self._onsets.find(np.diff(step[order], prepend=0))
-        duration = self._durations.find(whole_steps(notes.duration_s[order], self.config.step_ms, least=1))
+        duration = self._durations.find(self._steps(notes.duration_s[order]))
         duration = np.minimum(duration, self._durations.find_below(steps_to_repeat(self._onsets.value[shift], pitch)))
         group = ids[len(prefix) : len(prefix) + 4 * len(order)].reshape(-1, 4)
         group[:, 0] = self._first[0] + shift
@@ -215,7 +215,7 @@ class NoteTokenizer(Tokenizer):
         shift, pitch, velocity, duration = self._value[self._groups(ids)].T
         step_ms = self.config.step_ms
         return Notes(
-            onset_s=np.minimum(np.cumsum(shift) * step_ms / 1000, FARTHEST_S),
+            onset_s=np.minimum(np.cumsum(shift) * step_ms / 1000, self.farthest_s),
             duration_s=duration * step_ms / 1000,
             pitch=pitch,
             velocity=velocity,
@@ -262,7 +262,10 @@ class NoteTokenizer(Tokenizer):
 
     def stream(self, *, start_s: float = 0.0) -> GroupStream:
         """Give a decoder for ids that come one by one: a note is finished by its duration."""
-        return GroupStream(self.slot_of, self._value, self.config.step_ms, start_s)
+        return GroupStream(self.slot_of, self._value, self.config.step_ms, start_s, self.farthest_s)
+
+    def _steps(self, times_s: NDArray[np.float64]) -> NDArray[np.int64]:
+        return whole_steps(times_s, self.config.step_ms, farthest_s=self.farthest_s)
 
     def _groups(self, ids: ArrayLike) -> NDArray[np.int64]:
         """Find the whole notes; int64 [N, 4]."""

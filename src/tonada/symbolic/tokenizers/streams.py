@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonada.symbolic.tokenizers.base import NoteStream, Row
-from tonada.symbolic.tokenizers.bins import FARTHEST_S
 
 
 class GroupStream(NoteStream):
     """Collects four ids, in the order of the slots; whatever breaks the order is left out."""
 
-    def __init__(self, slot_of: NDArray[np.uint8], value: NDArray[np.int64], step_ms: int, start_s: float) -> None:
+    def __init__(
+        self, slot_of: NDArray[np.uint8], value: NDArray[np.int64], step_ms: int, start_s: float, farthest_s: float
+    ) -> None:
         self._slot_of, self._value, self._step_ms, self._start_s = slot_of.tolist(), value.tolist(), step_ms, start_s
+        self._farthest_s = farthest_s
         self._step, self._open = 0, list[int]()
         self.time_s = start_s
 
@@ -33,5 +35,5 @@ class GroupStream(NoteStream):
         shift, pitch, velocity, duration = self._open
         self._open = []
         self._step += shift
-        self.time_s = self._start_s + min(self._step * self._step_ms / 1000, FARTHEST_S)
+        self.time_s = self._start_s + min(self._step * self._step_ms / 1000, self._farthest_s)
         return [(self.time_s, duration * self._step_ms / 1000, pitch, velocity)]
