@@ -1,0 +1,125 @@
+"""Facts about catalogues of works: their abbreviations, whom they list, and the names that stand for a number."""
+
+from __future__ import annotations
+
+# Abbreviation of a system and the pattern that finds it in a folded title.
+SYSTEMS: tuple[tuple[str, str], ...] = (
+    ("op", r"op(?:us)?"),
+    ("bwv anh", r"bwv ?anh"),
+    ("bwv", r"bwv"),
+    ("woo", r"woo"),
+    ("hwv", r"hwv"),
+    ("rv", r"rv"),
+    ("sz", r"sz"),
+    ("bv", r"bv"),
+    ("k", r"k(?:v|irkpatrick)?"),
+    ("d", r"d"),
+    ("l", r"l"),
+    ("s", r"s"),
+    ("r", r"r"),
+    ("b", r"b"),
+    ("z", r"z"),
+    ("m", r"m"),
+    ("anh", r"anh"),
+    ("op", r"o"),
+)
+# Single letters count only with the composers whom the catalogue lists: elsewhere they are something else.
+LISTED: dict[str, frozenset[str]] = {
+    "k": frozenset({"mozart", "scarlatti"}),
+    "d": frozenset({"schubert"}),
+    "l": frozenset({"debussy", "scarlatti"}),
+    "s": frozenset({"liszt"}),
+    "r": frozenset({"liszt"}),
+    "b": frozenset({"dvorak", "chopin"}),
+    "z": frozenset({"purcell"}),
+    "m": frozenset({"ravel", "franck"}),
+    "anh": frozenset({"mozart"}),
+}
+# Systems whose numbers are collections: "No. 3" before or after the number is a number inside it.
+COLLECTIONS = frozenset({"s"})
+# Schubert's collections go under opus and Deutsch numbers alike; the latter are kept.
+SAME: dict[tuple[str, str, int], tuple[str, int]] = {
+    ("schubert", "op", opus): ("d", deutsch)
+    for opus, deutsch in (
+        (15, 760),
+        (42, 845),
+        (51, 733),
+        (53, 850),
+        (78, 894),
+        (90, 899),
+        (94, 780),
+        (103, 940),
+        (120, 664),
+        (142, 935),
+        (143, 784),
+        (147, 575),
+        (164, 537),
+    )
+}
+# Names that stand for a number: composer, words that must all be in the title, system, number, number inside it.
+NAMED: tuple[tuple[str, str, str, int, int | None], ...] = (
+    ("bach", "chromatic", "bwv", 903, None),
+    ("bach", "concerto italian", "bwv", 971, None),
+    ("balakirev", "islamei", "op", 18, None),
+    ("balakirev", "islamey", "op", 18, None),
+    ("beethoven", "32 variations", "woo", 80, None),
+    ("beethoven", "adieux", "op", 81, None),
+    ("beethoven", "appassionata", "op", 57, None),
+    ("beethoven", "hammerklavier", "op", 106, None),
+    ("beethoven", "mondschein", "op", 27, 2),
+    ("beethoven", "moonlight", "op", 27, 2),
+    ("beethoven", "pathetique", "op", 13, None),
+    ("beethoven", "tempest", "op", 31, 2),
+    ("beethoven", "thirty two variations", "woo", 80, None),
+    ("beethoven", "variations eroica", "op", 35, None),
+    ("beethoven", "waldstein", "op", 53, None),
+    ("chopin", "barcarolle", "op", 60, None),
+    ("chopin", "berceuse", "op", 57, None),
+    ("chopin", "polonaise fantasy", "op", 61, None),
+    ("chopin", "spianato", "op", 22, None),
+    ("debussy", "isle joyeuse", "l", 106, None),
+    ("liszt", "campanella", "s", 141, 3),
+    ("liszt", "chasse neige", "s", 139, 12),
+    ("liszt", "dante", "s", 161, 7),
+    ("liszt", "don juan", "s", 418, None),
+    ("liszt", "feux follets", "s", 139, 5),
+    ("liszt", "gnomenreigen", "s", 145, 2),
+    ("liszt", "harmonie soir", "s", 139, 11),
+    ("liszt", "harmonies soir", "s", 139, 11),
+    ("liszt", "leggierezza", "s", 144, 2),
+    ("liszt", "mazeppa", "s", 139, 4),
+    ("liszt", "mephisto", "s", 514, None),
+    ("liszt", "ricordanza", "s", 139, 9),
+    ("liszt", "rigoletto", "s", 434, None),
+    ("liszt", "sospiro", "s", 144, 3),
+    ("liszt", "spanish rhapsody", "s", 254, None),
+    ("liszt", "waldesrauschen", "s", 145, 1),
+    ("liszt", "wilde jagd", "s", 139, 8),
+    ("mendelssohn", "rondo capriccioso", "op", 14, None),
+    ("mendelssohn", "variations serieuses", "op", 54, None),
+    ("schubert", "wanderer fantasy", "d", 760, None),
+    ("schumann", "abegg", "op", 1, None),
+    ("schumann", "carnaval", "op", 9, None),
+    ("schumann", "carneval", "op", 9, None),
+    ("schumann", "davidsbundler", "op", 6, None),
+    ("schumann", "davidsbundlertanze", "op", 6, None),
+    ("schumann", "kinderscenen", "op", 15, None),
+    ("schumann", "kinderszenen", "op", 15, None),
+    ("schumann", "kreisleriana", "op", 16, None),
+    ("schumann", "symphonic etude", "op", 13, None),
+)
+# Series counted through a composer's whole output: words of the form → the collection that holds them, where there is one.
+SERIES: tuple[tuple[str, str, str | None, int], ...] = (
+    ("liszt", "hungarian rhapsody", "s", 244),
+    ("liszt", "rhapsody", "s", 244),
+    ("liszt", "transcendental etude", "s", 139),
+    ("liszt", "sonetto", None, 0),
+    ("", "english suite", None, 0),
+    ("", "french suite", None, 0),
+    ("", "ballade", None, 0),
+    ("", "concerto", None, 0),
+    ("", "partita", None, 0),
+    ("", "scherzo", None, 0),
+    ("", "sonata", None, 0),
+    ("", "symphony", None, 0),
+)

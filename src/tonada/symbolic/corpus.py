@@ -1,0 +1,290 @@
+"""Preparing MIDI for training: read, select, tokenize, drop duplicates, split by work, report what was left out and why."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tonada import registry
+from tonada.config import from_mapping, to_mapping
+from tonada.data import SPLITS, Piece, write_dataset
+from tonada.errors import ConfigError, DataError
+from tonada.files import translated_errors
+from tonada.symbolic.composers import composer_in_path
+from tonada.symbolic.reading import Reading, read_all
+from tonada.symbolic.selection import parse_where, select
+from tonada.symbolic.sources import RENAMED, MidiFile, list_sources
+from tonada.symbolic.splits import SPELLINGS, Candidate, Settled, settle
+from tonada.symbolic.works import work_of
+
+MIN_NOTES = 16
+"""Files with fewer notes are skipped, unless the caller says otherwise."""
+UNREPEATED = frozenset({"audio_filename", "composer", "duration", "notes", "split", "title"})
+"""Columns of the tables that the catalogue gives itself, or that name files which are not there."""
+
+Row = Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitTotals:
+    """What a split holds."""
+
+    pieces: int = 0
+    notes: int = 0
+    ids: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareReport:
+    """What `prepare_corpus` did.
+
+    Attributes
+    ----------
+    folder
+        The data set.
+    splits
+        Split → totals.
+    works
+        Number of works.
+    skipped
+        Rows (name, collection, reason) of files that gave no piece.
+    duplicates
+        Rows (piece, other, share …) of pieces that share notes.
+    leakage
+        Rows (name, collection, other, reason) of pieces dropped because they share a work with a held-out piece.
+    sha256
+        Hash of the manifest.
+    """
+
+    folder: Path
+    splits: Mapping[str, SplitTotals]
+    works: int
+    skipped: Sequence[Row] = field(default_factory=list)
+    duplicates: Sequence[Row] = field(default_factory=list)
+    leakage: Sequence[Row] = field(default_factory=list)
+    sha256: str
+
+
+def prepare_corpus(
+    sources: Sequence[Path],
+    folder: Path,
+    *,
+    tokenizer: str = "note",
+    tokenizer_config: Mapping[str, Any] | None = None,
+    where: Mapping[str, str] | Sequence[str] = (),
+    composer: str | Sequence[str] | None = None,
+    title: str | None = None,
+    split: str | None = None,
+    min_notes: int = MIN_NOTES,
+    jobs: int | None = None,
+    seed: int = 0,
+    validation_share: float = 0.1,
+    test_share: float = 0.1,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> PrepareReport:
+    """Turn MIDI files into a data set; the same input gives the same bytes, whatever the number of processes.
+
+    Parameters
+    ----------
+    sources
+        Folders, zips (MAESTRO as distributed), MIDI files, and csv tables that select among them; see
+        `tonada.symbolic.sources.list_sources`.
+    folder
+        Where to.
+    tokenizer, tokenizer_config
+        Registry name and settings.
+    where, composer, title, split
+        Selection; see `tonada.symbolic.selection.select`. Several composers are alternatives.
+    min_notes
+        Files with fewer notes are skipped.
+    jobs
+        Number of processes; as many as there are cores when None.
+    seed
+        Decides, with the work, on the split of files that no table assigns.
+    validation_share, test_share
+        Shares of the works that no table assigns.
+    overwrite
+        Replace an existing data set.
+    progress
+        Called with the number of files read and of all files.
+
+    Raises
+    ------
+    DataError
+        A source cannot be used, the folder is in use, or nothing usable is left.
+    UnknownNameError
+        A column, or a value in it, that no file has; an unknown tokenizer.
+    ConfigError
+        A setting that cannot be.
+    ResourceError
+        The disk is full, or a process died.
+    """
+    if not (validation_share >= 0 and test_share >= 0 and validation_share + test_share < 1):
+        raise ConfigError(f"validation and test shares must leave something; got {validation_share} and {test_share}")
+    tokenizer_class = registry.resolve("tokenizer", tokenizer)
+    config = to_mapping(from_mapping(tokenizer_class.Config, tokenizer_config or {}))
+    wanted = _wanted(where, composer, title, split)
+
+    listing = list_sources([Path(source) for source in sources])
+    if not listing.files:
+        raise DataError(sources[0] if sources else folder, "holds no MIDI file")
+    everything = [_with_names(file) for file in listing.files]
+    files = select(everything, wanted)
+    skipped: list[Row] = [dict(row) for row in listing.skipped]
+
+    with translated_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    spill = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.ids")
+    try:
+        pieces: list[Candidate] = []
+        stored: list[_Stored] = []
+        with translated_errors(folder), spill.open("wb") as stream:
+            readings = read_all(
+                files,
+                tokenizer=tokenizer,
+                config=config,
+                min_notes=min_notes,
+                jobs=jobs if jobs is not None else len(os.sched_getaffinity(0)),
+                progress=progress,
+            )
+            for file, reading in zip(files, readings, strict=True):
+                if reading.ids is None:
+                    skipped.append({"name": file.name, "collection": file.source, "reason": reading.reason})
+                    continue
+                stored.append(_Stored(start=stream.tell() // 2, length=len(reading.ids), file=file, reading=reading))
+                pieces.append(_candidate(file, place=len(pieces), reading=reading))
+                stream.write(reading.ids.tobytes())
+        chosen = {file.name for file in files}
+        elsewhere = [_candidate(file) for file in everything if file.name not in chosen]
+        settled = settle(pieces, elsewhere=elsewhere, seed=seed, shares=(validation_share, test_share))
+        skipped.extend(settled.skipped)
+        if not settled.kept:
+            raise DataError(folder, f"nothing is left to prepare; {_reasons(skipped, settled.leakage)}")
+        facts = {
+            "selection": {column: list(values) for column, values in wanted.items()},
+            "seed": seed,
+            "shares": {"validation": validation_share, "test": test_share},
+            "min_notes": min_notes,
+            "collections": sorted({file.source for file in files}),
+        }
+        return _write(
+            folder, spill, settled, stored, skipped, codec=tokenizer, codec_config=config, facts=facts, overwrite=overwrite
+        )
+    finally:
+        spill.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Stored:
+    """Where a piece's ids lie in the spill file, and what the catalogue says about it."""
+
+    start: int
+    length: int
+    file: MidiFile
+    reading: Reading
+
+
+def _wanted(
+    where: Mapping[str, str] | Sequence[str], composer: str | Sequence[str] | None, title: str | None, split: str | None
+) -> dict[str, list[str]]:
+    wanted = parse_where(where)
+    for column, value in (("composer", composer), ("title", title), ("split", split)):
+        if value:
+            wanted.setdefault(column, []).extend([value] if isinstance(value, str) else value)
+    return {RENAMED.get(column, column): values for column, values in wanted.items()}
+
+
+def _with_names(file: MidiFile) -> MidiFile:
+    """Fill in composer and title from the path where no table gives them."""
+    inside = file.name.partition("/")[2] or file.name
+    facts = {"composer": composer_in_path(inside), "title": Path(inside).stem.replace("_", " "), **file.facts}
+    return replace(file, facts={column: text for column, text in facts.items() if text})
+
+
+def _candidate(file: MidiFile, *, place: int = 0, reading: Reading | None = None) -> Candidate:
+    facts = file.facts
+    return Candidate(
+        name=file.name,
+        collection=file.source,
+        table=file.table,
+        declared=SPELLINGS.get(facts.get("split", "").casefold(), ""),
+        work=work_of(facts.get("composer", ""), facts.get("title", ""), facts.get("work_key", "")),
+        digest=reading.digest if reading else "",
+        notes_digest=reading.notes_digest if reading else "",
+        place=place,
+    )
+
+
+def _reasons(skipped: Sequence[Row], leakage: Sequence[Row]) -> str:
+    """Say what became of the files, the commonest reasons first."""
+    counts = Counter(str(row["reason"]) for row in (*skipped, *leakage))
+    return "; ".join(f"{count} × {reason}" for reason, count in counts.most_common(3))
+
+
+def _write(
+    folder: Path,
+    spill: Path,
+    settled: Settled,
+    stored: Sequence[_Stored],
+    skipped: Sequence[Row],
+    *,
+    codec: str,
+    codec_config: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    overwrite: bool,
+) -> PrepareReport:
+    ids = np.memmap(spill, dtype=np.uint16, mode="r")
+    totals = {split: SplitTotals() for split in SPLITS}
+
+    def pieces() -> Iterator[Piece]:
+        for piece in settled.kept:
+            entry = stored[piece.place]
+            before = totals[piece.split]
+            totals[piece.split] = SplitTotals(
+                pieces=before.pieces + 1,
+                notes=before.notes + entry.reading.notes,
+                ids=before.ids + entry.length,
+                seconds=before.seconds + entry.reading.seconds,
+            )
+            metadata = {
+                "composer": entry.file.facts.get("composer", ""),
+                "title": entry.file.facts.get("title", ""),
+                "work": piece.work.key,
+                "notes": entry.reading.notes,
+                "seconds": round(entry.reading.seconds, 3),
+                "collection": piece.collection,
+                **{name: text for name, text in entry.file.facts.items() if name not in UNREPEATED},
+                "digest": entry.reading.digest,
+            }
+            array = ids[entry.start : entry.start + entry.length]
+            yield Piece(name=piece.name, split=piece.split, array=array, metadata=metadata)
+
+    works = len({piece.work.key for piece in settled.kept})
+    tables = {"skipped": skipped, "duplicates": settled.duplicates, "leakage": settled.leakage}
+    dataset = write_dataset(
+        folder,
+        codec=codec,
+        codec_config=codec_config,
+        pieces=pieces(),
+        tables=tables,
+        facts={"prepare": {**facts, "works": works, "skipped": len(skipped), "leakage": len(settled.leakage)}},
+        overwrite=overwrite,
+    )
+    return PrepareReport(
+        folder=folder,
+        splits=totals,
+        works=works,
+        skipped=skipped,
+        duplicates=settled.duplicates,
+        leakage=settled.leakage,
+        sha256=dataset.sha256,
+    )

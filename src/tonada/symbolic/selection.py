@@ -1,0 +1,80 @@
+"""Which files are wanted: by composer, title, split or any column of the tables."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from tonada.errors import ConfigError, DataError, UnknownNameError
+from tonada.symbolic.composers import composer_keys
+from tonada.symbolic.sources import MidiFile
+from tonada.symbolic.titles import fold
+
+
+def parse_where(where: Mapping[str, str] | Sequence[str]) -> dict[str, list[str]]:
+    """Turn ``column=value`` texts, or a mapping, into column → wanted values.
+
+    Raises
+    ------
+    ConfigError
+        A text is not ``column=value``.
+    """
+    if isinstance(where, Mapping):
+        return {column: [value] for column, value in where.items()}
+    wanted: defaultdict[str, list[str]] = defaultdict(list)
+    for text in where:
+        column, separator, value = text.partition("=")
+        if not separator or not column.strip() or not value.strip():
+            raise ConfigError(f"'{text}' is not COLUMN=VALUE. Write, for example, --where year=2004")
+        wanted[column.strip()].append(value.strip())
+    return dict(wanted)
+
+
+def select(files: Sequence[MidiFile], wanted: Mapping[str, Sequence[str]]) -> list[MidiFile]:
+    """Keep the files that fit, in every column, one of the wanted values.
+
+    Case and accents do not matter. A composer fits by surname, in any spelling, or by whole words of the name. In other
+    columns a value fits exactly where some file has exactly it, else as a part.
+
+    Parameters
+    ----------
+    files
+        With facts for "composer" and "title" at least.
+    wanted
+        Column → values.
+
+    Raises
+    ------
+    UnknownNameError
+        No table has the column, or no file fits a value; the nearest are offered.
+    DataError
+        Each value fits some file, but no file fits all.
+    """
+    kept = list(files)
+    for column, values in wanted.items():
+        known = {file.facts[column] for file in files if file.facts.get(column)}
+        if not known:
+            columns = {name for file in files for name in file.facts}
+            if column not in columns:
+                raise UnknownNameError("column", column, columns)
+        matches = [_matcher(column, value, known) for value in values]
+        for value, fits in zip(values, matches, strict=True):
+            if not any(fits(text) for text in known):
+                raise UnknownNameError(column, value, known)
+        kept = [file for file in kept if any(fits(file.facts.get(column, "")) for fits in matches)]
+    if not kept and files:
+        asked = ", ".join(f"{column}={'|'.join(values)}" for column, values in wanted.items())
+        raise DataError(files[0].container, f"no file fits {asked}")
+    return kept
+
+
+def _matcher(column: str, value: str, known: set[str]) -> Callable[[str], bool]:
+    folded = fold(value)
+    if column == "composer":
+        keys = composer_keys(value)
+        word = re.compile(rf"(?<!\w){re.escape(folded)}(?!\w)")
+        return lambda text: bool(keys & composer_keys(text)) or bool(text and word.search(fold(text)))
+    if any(fold(text) == folded for text in known):
+        return lambda text: fold(text) == folded
+    return lambda text: folded in fold(text)
