@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
@@ -22,9 +22,9 @@ IGNORED = -100
 class WindowBatches:
     """Batches of windows, each inside one piece, in an order without repetition within an epoch.
 
-    An epoch tiles every piece with windows of ``context`` ids, from an offset that is drawn per piece and epoch, each moved
-    back to where a window may start (a note boundary); the first and the last window overlap their neighbours, so that
-    only pieces shorter than the context are padded. The windows are then shuffled.
+    An epoch tiles every piece with windows of ``context`` ids, from an offset that is drawn per piece and epoch, each
+    moved back to where a window may start (a note boundary); the first and the last window overlap their neighbours, so
+    that only pieces shorter than the context are padded. The windows are then shuffled.
 
     Parameters
     ----------
@@ -62,6 +62,7 @@ class WindowBatches:
         self.pieces, self.tokenizer = pieces, tokenizer
         self.context, self.size, self.seed, self.augmentation = context, batch, seed, augmentation
         self._epoch = lru_cache(maxsize=2)(self._make_epoch)
+        self._length = cache(lambda epoch: len(self._epoch(epoch)))
 
     def _make_epoch(self, epoch: int) -> NDArray[np.int64]:
         """List the epoch's windows in order, int64 ``[K, 2]``: piece, start."""
@@ -109,10 +110,6 @@ class WindowBatches:
             count -= length
             epoch += 1
         return epoch, count
-
-    @lru_cache(maxsize=None)  # noqa: B019 - lives as long as the run
-    def _length(self, epoch: int) -> int:
-        return len(self._epoch(epoch))
 
     def _window(self, piece: int, start: int, counter: int) -> NDArray[np.uint16]:
         # A little more than is needed: augmentation drops a note that is cut, and events may become fewer.

@@ -1,0 +1,226 @@
+"""``train``: from a prepared data set and a preset, or a config file, to a run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
+
+from tonada import registry
+from tonada.config import apply_settings, from_mapping, read_toml, to_mapping
+from tonada.data import Dataset
+from tonada.errors import CheckpointError, ConfigError, DataError, UnknownNameError
+from tonada.model import Model
+from tonada.runs import build_codec, build_model, is_run, model_table
+from tonada.seeding import key
+from tonada.symbolic.augment import Augmentation
+from tonada.symbolic.tokenizers.base import Tokenizer
+from tonada.symbolic.windows import IGNORED, WindowBatches
+from tonada.trainer import Trainer
+from tonada.training import Progress, TrainerConfig, TrainingResult
+
+VALIDATION_WINDOWS = 64
+"""Windows of held-out pieces that score a checkpoint while training; the full protocol is ``evaluate``."""
+
+
+def train(
+    model: str | None,
+    data: Path,
+    output: Path,
+    *,
+    config: Path | None = None,
+    settings: Sequence[str] = (),
+    resume: bool = False,
+    max_minutes: float | None = None,
+    device: str = "auto",
+    smoke: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+) -> TrainingResult:
+    """Train a model on a prepared data set.
+
+    Parameters
+    ----------
+    model
+        Full name of a preset, for example ``gpt/tiny``; None to take the model from ``config`` or the run to resume.
+    data
+        What ``prepare`` wrote.
+    output
+        The run folder.
+    config
+        A TOML file with tables ``model``, ``trainer``, ``augmentation``; the file that a run writes is one.
+    settings
+        Overrides, ``key=value`` or ``table.key=value``.
+    resume
+        Go on from the last checkpoint of ``output``, with the settings that it was started with.
+    max_minutes
+        Stop cleanly after this time.
+    device
+        "auto", "cpu", "cuda" or "mps".
+    smoke
+        Two steps, one validation: a check that everything fits together.
+    progress
+        Called after every step.
+
+    Returns
+    -------
+    TrainingResult
+        Why it ended, and the best validation score in nats per id.
+
+    Raises
+    ------
+    ConfigError
+        A setting that cannot be, or neither model nor config.
+    DataError
+        The data set or the run folder cannot be used.
+    CheckpointError
+        The run cannot be resumed.
+    TrainingError
+        The loss diverged.
+    """
+    dataset = Dataset(data)
+    if resume:
+        if not is_run(output):
+            raise CheckpointError(f"{output}: there is no run to resume")
+        config = output / "config.toml"
+    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise DataError(output, "exists; choose another folder with -o, or give --resume to go on with this run")
+    tables = _tables(model, dataset, config, settings, smoke)
+    if resume and read_toml(output / "config.toml")["data"]["sha256"] != dataset.sha256:
+        raise DataError(data, "is another data set than the one that the run was started with")
+    tokenizer = build_codec(tables["codec"])
+    if not isinstance(tokenizer, Tokenizer):
+        raise ConfigError(f"{tables['model']['name']} trains on ids; {data} holds {tables['codec']['name']}")
+    trainer_config = from_mapping(TrainerConfig, tables["trainer"])
+    chosen = _device(device)
+    torch.manual_seed(key(trainer_config.seed, "weights") & (2**63 - 1))
+    network = build_model(tables["model"]).to(chosen)
+    source = WindowBatches(
+        [piece.array for piece in dataset.pieces("train")],
+        tokenizer,
+        context=network.config.context,
+        batch=trainer_config.batch,
+        seed=trainer_config.seed,
+        augmentation=from_mapping(Augmentation, tables["augmentation"]),
+    )
+    trainer = Trainer(
+        network,
+        source,
+        trainer_config,
+        output,
+        tables=tables,
+        validate=_validation(dataset, tokenizer, network, trainer_config.batch),
+        progress=progress,
+    )
+    with _clean_stop(trainer):
+        return trainer.fit(resume=resume, max_seconds=None if max_minutes is None else 60 * max_minutes)
+
+
+def _tables(
+    model: str | None, dataset: Dataset, config: Path | None, settings: Sequence[str], smoke: bool
+) -> dict[str, dict[str, Any]]:
+    """Bring together preset < config file < settings, and check all of it."""
+    given = read_toml(config) if config else {}
+    for table in given:
+        if table not in ("model", "codec", "data", "trainer", "augmentation"):
+            raise UnknownNameError(f"table in {config}", table, ("model", "codec", "data", "trainer", "augmentation"))
+    codec = {"name": dataset.codec_name, **dataset.codec_config}
+    vocabulary = getattr(build_codec(codec), "vocabulary_size", None)
+    if model is not None:
+        name, model_config = registry.preset("model", model)
+        model_config = dataclasses.replace(model_config, vocabulary=vocabulary)
+    elif "model" in given:
+        name, model_config = given["model"].get("name", ""), None
+    else:
+        raise ConfigError("name a model preset, for example gpt/tiny, or give --config FILE with a table [model]")
+    overrides = {key: value for key, value in given.get("model", {}).items() if key != "name"}
+    config_class = registry.resolve("model", name).Config
+    model_config = from_mapping(config_class, {"vocabulary": vocabulary, **overrides}, base=model_config)
+    configs: dict[str, Any] = {
+        "model": model_config,
+        "trainer": from_mapping(TrainerConfig, given.get("trainer", {})),
+        "augmentation": from_mapping(Augmentation, given.get("augmentation", {})),
+    }
+    for setting in settings:
+        table, bare = _table_of(setting, configs)
+        configs[table] = apply_settings(configs[table], [bare])
+    if smoke:
+        configs["trainer"] = dataclasses.replace(configs["trainer"], steps=2, validate_every=2)
+    return {
+        "model": model_table(name, configs["model"]),
+        "codec": codec,
+        "data": {"folder": str(dataset.folder), "sha256": dataset.sha256},
+        "trainer": to_mapping(configs["trainer"]),
+        "augmentation": to_mapping(configs["augmentation"]),
+    }
+
+
+def _table_of(setting: str, configs: Mapping[str, Any]) -> tuple[str, str]:
+    """Find the table that a setting belongs to: named before a dot, or the one that has the key."""
+    name = setting.partition("=")[0].strip()
+    table, dot, _ = name.partition(".")
+    if dot:
+        if table not in configs:
+            raise UnknownNameError("table", table, configs)
+        return table, setting.strip().removeprefix(f"{table}.")
+    fields = {field.name: table for table, config in configs.items() for field in dataclasses.fields(config)}
+    if name not in fields:
+        raise UnknownNameError("setting", name, fields)
+    return fields[name], setting
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name not in ("cpu", "cuda", "mps"):
+        raise UnknownNameError("device", name, ("auto", "cpu", "cuda", "mps"))
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("this torch sees no CUDA or ROCm device. Leave --device out to use the CPU")
+    return torch.device(name)
+
+
+def _validation(
+    dataset: Dataset, tokenizer: Tokenizer, network: Model, batch: int
+) -> Callable[[Model], Mapping[str, float]] | None:
+    """Score on a fixed draw of windows from the held-out pieces: nats per id, over the same windows every time."""
+    pieces = [piece.array for piece in dataset.pieces("validation")]
+    if not pieces:
+        return None
+    source = WindowBatches(pieces, tokenizer, context=network.config.context, batch=batch, seed=0)
+    batches = [source.batch(number) for number in range(max(1, VALIDATION_WINDOWS // batch))]
+
+    def score(model: Model) -> dict[str, float]:
+        device = next(model.parameters()).device
+        total, count = 0.0, 0
+        for item in batches:
+            logits = model(item["inputs"].to(device)).flatten(0, 1)
+            targets = item["targets"].to(device).flatten()
+            total += F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum").item()
+            count += int((targets != IGNORED).sum())
+        return {"score": total / count}
+
+    return score
+
+
+@contextmanager
+def _clean_stop(trainer: Trainer) -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into a clean stop after the current step; a second Ctrl-C interrupts at once."""
+
+    def handle(number: int, frame: object) -> None:
+        trainer.request_stop("interrupted")
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    try:
+        previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: whoever runs it stops it through the trainer
+        previous = {}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
