@@ -1,8 +1,8 @@
 """The one trainer: it takes an optimizer step between the yields of a model's ``losses``, and can always be resumed.
 
-A run is a function of (config, data, seed): batches depend on the step alone, dropout and other draws inside the model are
-seeded per step, and ``trainer.safetensors`` holds everything else (weights, optimizer state, moving average, best score).
-Killed at any moment, a run resumes from its last checkpoint to exactly the same weights.
+A run is a function of (config, data, seed): batches depend on the step alone, dropout and other draws inside the model
+are seeded per step, and ``trainer.safetensors`` holds everything else (weights, optimizer state, moving average, best
+score). Killed at any moment, a run resumes from its last checkpoint to exactly the same weights.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ class Trainer:
         self.tables, self.validate, self.progress = tables, validate, progress
         self.device = next(model.parameters()).device
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.precision = precision_of(config.precision, self.device.type)
         self.groups = model.groups()
         self.optimizers = {
             group: make_optimizers(
@@ -82,6 +83,7 @@ class Trainer:
                 learning_rate=config.learning_rate,
                 weight_decay=config.weight_decay,
                 betas=config.betas,
+                dtype=self.precision,
             )
             for group, parameters in self.groups.items()
         }
@@ -90,7 +92,7 @@ class Trainer:
             model.compile()
         self.step = 0
         self.best, self.best_step, self.seconds = math.inf, -1, 0.0
-        self._stop: str | None = None
+        self._stop = ""
 
     def request_stop(self, reason: str) -> None:
         """Ask for a clean stop after the current step: checkpoint, then return with this reason."""
@@ -128,7 +130,7 @@ class Trainer:
             save_model(self.run, self.model, self.tables)
         first, last_save = self.step, time.monotonic()
         self.model.train()
-        while self.step < config.steps and self._stop is None:
+        while self.step < config.steps and not self._stop:
             record = self._train_step()
             self.step += 1
             self.seconds = before + time.monotonic() - started
@@ -176,7 +178,7 @@ class Trainer:
                     break
                 group, terms = item
                 loss = torch.stack(list(terms.values())).sum() / config.accumulate
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 for name, term in terms.items():
                     sums[name] = sums.get(name, 0.0) + term.item() / config.accumulate
             if group is None:
@@ -191,7 +193,7 @@ class Trainer:
 
     def _optimize(self, group: str, factor: float) -> float:
         """Clip, step, and clear all gradients (a generator's loss also reaches its discriminator)."""
-        norm = torch.nn.utils.clip_grad_norm_(self.groups[group], self.config.clip_norm or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(self.groups[group], self.config.clip_norm or torch.inf)
         for optimizer in self.optimizers[group]:
             for entry in optimizer.param_groups:
                 entry["lr"] = self.config.learning_rate * factor
@@ -211,9 +213,9 @@ class Trainer:
                     self.average[name].copy_(tensor)
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        if precision_of(self.config.precision, self.device.type) == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return nullcontext()
+        if self.precision is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.precision)
 
     def _validate(self) -> dict[str, float]:
         """Score the averaged (or plain) weights, and keep them as the run's model if they are the best so far."""
@@ -272,7 +274,7 @@ class Trainer:
             state = below(f"{prefix}/")
             wrong = [key for key, value in state.items() if value.ndim and value.shape != parameter.shape]
             if wrong:
-                raise CheckpointError(f"{path}: the optimizer's '{wrong[0]}' of '{name}' has another shape than the model's")
+                raise CheckpointError(f"{path}: the optimizer's '{wrong[0]}' of '{name}' does not fit the model")
             # torch's AdamW keeps its step count on the CPU, everything else beside the parameter.
             optimizer.state[parameter] = {k: v.to(self.device) if v.ndim else v for k, v in state.items()}
         facts = json.loads(metadata["state"])
