@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
+from typing import Final, TypeVar
 
 import numpy as np
 
 from tonada.errors import ConfigError
 from tonada.symbolic.notes import Floats, Ints, Notes, check_columns, check_range, int_column
-from tonada.symbolic.tempo import LARGEST_QUARTER_US, TempoMap
+from tonada.symbolic.signatures import Keys, Meters
+from tonada.symbolic.tempo import LARGEST_QUARTER_US, MOST_TICKS, TempoMap
+
+_Part = TypeVar("_Part", TempoMap, Meters, Keys, "Track")
 
 SUSTAIN = 64
 """The control number of the sustain pedal; values from 64 up are down."""
 
 
+_NOTE_COLUMNS: Final = ("onset_ticks", "duration_ticks", "pitch", "velocity")
+_CONTROL_COLUMNS: Final = ("control_ticks", "control_number", "control_value")
+_BEND_COLUMNS: Final = ("bend_ticks", "bend_value")
+_RANGES: Final = {
+    "onset_ticks": (0, MOST_TICKS),
+    "duration_ticks": (0, MOST_TICKS),
+    "pitch": (0, 127),
+    "velocity": (1, 127),
+    "control_ticks": (0, MOST_TICKS),
+    "control_number": (0, 127),
+    "control_value": (0, 127),
+    "bend_ticks": (0, MOST_TICKS),
+    "bend_value": (-8192, 8191),
+}
+
+
 def _none() -> Ints:
     return int_column([])
-
-
-def _columns(owner: Track | Meters | Keys) -> Iterator[tuple[str, Ints]]:
-    for entry in fields(owner):
-        value = getattr(owner, entry.name)
-        if isinstance(value, np.ndarray):
-            yield entry.name, value
-
-
-def _freeze(owner: Track | Meters | Keys) -> None:
-    for entry in fields(owner):
-        if entry.type == "Ints":
-            object.__setattr__(owner, entry.name, int_column(getattr(owner, entry.name)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,33 +78,15 @@ class Track:
 
     def __post_init__(self) -> None:
         """Check the columns, sort them and make them read-only."""
-        _freeze(self)
-        groups = (
-            ("onset_ticks", "duration_ticks", "pitch", "velocity"),
-            ("control_ticks", "control_number", "control_value"),
-            ("bend_ticks", "bend_value"),
-        )
-        for names in groups:
-            columns = {name: getattr(self, name) for name in names}
+        for names in (_NOTE_COLUMNS, _CONTROL_COLUMNS, _BEND_COLUMNS):
+            columns = {name: int_column(getattr(self, name)) for name in names}
             check_columns("Track", **columns)
-            ticks = columns[names[0]]
+            for name, column in columns.items():
+                check_range(name, column, *_RANGES[name])
             ties = (columns["pitch"],) if "pitch" in columns else ()
-            order = np.lexsort((*ties, ticks))
+            order = np.lexsort((*ties, columns[names[0]]))
             for name, column in columns.items():
                 object.__setattr__(self, name, int_column(column[order]))
-        longest = np.iinfo(np.int32).max
-        for name, low, high in (
-            ("onset_ticks", 0, longest),
-            ("duration_ticks", 0, longest),
-            ("pitch", 0, 127),
-            ("velocity", 1, 127),
-            ("control_ticks", 0, longest),
-            ("control_number", 0, 127),
-            ("control_value", 0, 127),
-            ("bend_ticks", 0, longest),
-            ("bend_value", -8192, 8191),
-        ):
-            check_range(name, getattr(self, name), low, high)
         if not 0 <= self.program <= 127:
             raise ValueError(f"program must lie in 0 to 127; got {self.program}")
 
@@ -108,52 +96,10 @@ class Track:
         ends = (self.onset_ticks + self.duration_ticks, self.control_ticks, self.bend_ticks)
         return max((int(column.max()) for column in ends if len(column)), default=0)
 
-    def before(self, end_ticks: int) -> Track:
-        """Give the track with what begins before ``end_ticks``; notes that sound then stay whole."""
-        notes, controls, bends = (
-            int(np.searchsorted(ticks, end_ticks, side="left"))
-            for ticks in (self.onset_ticks, self.control_ticks, self.bend_ticks)
-        )
-        return replace(
-            self,
-            onset_ticks=self.onset_ticks[:notes],
-            duration_ticks=self.duration_ticks[:notes],
-            pitch=self.pitch[:notes],
-            velocity=self.velocity[:notes],
-            control_ticks=self.control_ticks[:controls],
-            control_number=self.control_number[:controls],
-            control_value=self.control_value[:controls],
-            bend_ticks=self.bend_ticks[:bends],
-            bend_value=self.bend_value[:bends],
-        )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Meters:
-    """Time signatures: ``ticks`` in time order, ``numerator``, ``denominator`` (2 for half, 4 for quarter …); int64 [K]."""
-
-    ticks: Ints = field(default_factory=_none)
-    numerator: Ints = field(default_factory=_none)
-    denominator: Ints = field(default_factory=_none)
-
-    def __post_init__(self) -> None:
-        """Check the columns and make them read-only."""
-        _freeze(self)
-        check_columns("Meters", **dict(_columns(self)))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Keys:
-    """Key signatures: ``ticks`` in time order, ``sharps`` (−7–7, negative for flats), ``minor`` (0 or 1); int64 [K]."""
-
-    ticks: Ints = field(default_factory=_none)
-    sharps: Ints = field(default_factory=_none)
-    minor: Ints = field(default_factory=_none)
-
-    def __post_init__(self) -> None:
-        """Check the columns and make them read-only."""
-        _freeze(self)
-        check_columns("Keys", **dict(_columns(self)))
+    def head(self, notes: int, controls: int, bends: int) -> Track:
+        """Give the track with the first of its notes, of its control changes and of its bends."""
+        counts = ((_NOTE_COLUMNS, notes), (_CONTROL_COLUMNS, controls), (_BEND_COLUMNS, bends))
+        return replace(self, **{name: getattr(self, name)[:count] for names, count in counts for name in names})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,8 +137,15 @@ class Score:
         return float(self.tempo_map.seconds(self.end_ticks))
 
     def count_notes(self, *, drums: bool = False) -> int:
-        """Count the notes of all tracks, those of drum tracks only if asked: 0 means that there is nothing to learn or play."""
+        """Count the notes of all tracks, those of drum tracks only if asked."""
         return sum(len(track.onset_ticks) for track in self.tracks if drums or not track.is_drum)
+
+    @property
+    def why_silent(self) -> str | None:
+        """Why there is nothing to learn from or continue, the reason of a `DataError`; None where there are notes."""
+        if self.count_notes():
+            return None
+        return "only drums: no notes with a pitch" if self.count_notes(drums=True) else "no notes"
 
     def notes(self, *, drums: bool = False) -> Notes:
         """Give the notes of all tracks merged, as they were played: the pedal is not folded in.
@@ -227,8 +180,9 @@ class Score:
         """
         tracks = [track for track in self.tracks if not track.is_drum]
         masks = [track.control_number == SUSTAIN for track in tracks]
-        ticks = np.concatenate([_none(), *(track.control_ticks[mask] for track, mask in zip(tracks, masks, strict=True))])
-        value = np.concatenate([_none(), *(track.control_value[mask] for track, mask in zip(tracks, masks, strict=True))])
+        pairs = list(zip(tracks, masks, strict=True))
+        ticks = np.concatenate([_none(), *(track.control_ticks[mask] for track, mask in pairs)])
+        value = np.concatenate([_none(), *(track.control_value[mask] for track, mask in pairs)])
         order = np.argsort(ticks, kind="stable")
         return self.tempo_map.seconds(ticks[order]), value[order]
 
@@ -238,7 +192,8 @@ class Score:
     ) -> Score:
         """Build a piece of one track from notes in seconds.
 
-        Onsets and ends move to the nearest tick: by half a tick at most, 0.5 ms with the defaults.
+        Onsets and ends move to the nearest tick: by half a tick at most, 0.5 ms with the defaults. A note that sounds
+        keeps one tick at least.
 
         Raises
         ------
@@ -272,36 +227,64 @@ class Score:
         if program is None:
             program = next((track.program for track in self.tracks if not track.is_drum), 0)
         onset_ticks = self.tempo_map.ticks(notes.onset_s)
+        end_ticks = self.tempo_map.ticks(notes.onset_s + notes.duration_s)
         track = Track(
             name=name,
             program=program,
             onset_ticks=onset_ticks,
-            duration_ticks=self.tempo_map.ticks(notes.onset_s + notes.duration_s) - onset_ticks,
+            duration_ticks=np.maximum(end_ticks - onset_ticks, notes.duration_s > 0),
             pitch=notes.pitch,
             velocity=notes.velocity,
         )
         return replace(self, tracks=(*self.tracks, track))
 
     def cut(self, end_s: float) -> Score:
-        """Give what begins before ``end_s``: notes (whole, even if they sound longer), controls, tempi, meters and keys."""
-        near = int(self.tempo_map.ticks(end_s))
-        candidates = np.arange(near - 1, near + 2)
-        end_ticks = int(candidates[np.searchsorted(self.tempo_map.seconds(candidates), end_s, side="left")])
-        tempo, meters, keys = self.tempo_map, self.meters, self.keys
-        tempi_kept = max(1, int(np.searchsorted(tempo.start_ticks, end_ticks, side="left")))
-        meters_kept = meters.ticks < end_ticks
-        keys_kept = keys.ticks < end_ticks
+        """Give what begins before ``end_s``; notes that sound then stay whole."""
+
+        def count(ticks: Ints) -> int:
+            return int(np.searchsorted(self.tempo_map.seconds(ticks), end_s, side="left"))
+
         return Score(
-            tracks=tuple(track.before(end_ticks) for track in self.tracks),
-            tempo_map=TempoMap(
-                start_ticks=tempo.start_ticks[:tempi_kept],
-                quarter_us=tempo.quarter_us[:tempi_kept],
-                ticks_per_quarter=tempo.ticks_per_quarter,
+            tracks=tuple(
+                track.head(count(track.onset_ticks), count(track.control_ticks), count(track.bend_ticks))
+                for track in self.tracks
             ),
-            meters=Meters(
-                ticks=meters.ticks[meters_kept],
-                numerator=meters.numerator[meters_kept],
-                denominator=meters.denominator[meters_kept],
-            ),
-            keys=Keys(ticks=keys.ticks[keys_kept], sharps=keys.sharps[keys_kept], minor=keys.minor[keys_kept]),
+            tempo_map=self.tempo_map.head(count(self.tempo_map.start_ticks)),
+            meters=self.meters.head(count(self.meters.ticks)),
+            keys=self.keys.head(count(self.keys.ticks)),
         )
+
+    def equals(self, other: Score) -> bool:
+        """Tell whether both are the same piece, to the last tick and name."""
+        return not self.differences(other)
+
+    def differences(self, other: Score) -> list[str]:
+        """Say what differs, a line each; nothing where both are the same piece."""
+        found = [
+            *_differences("tempo map", self.tempo_map, other.tempo_map),
+            *_differences("meters", self.meters, other.meters),
+            *_differences("keys", self.keys, other.keys),
+        ]
+        if len(self.tracks) != len(other.tracks):
+            found.append(f"tracks: {len(self.tracks)} and {len(other.tracks)}")
+        for number, (mine, theirs) in enumerate(zip(self.tracks, other.tracks, strict=False), start=1):
+            found += _differences(f"track {number}", mine, theirs)
+        return found
+
+
+def _differences(owner: str, mine: _Part, theirs: _Part) -> list[str]:
+    found = []
+    for entry in fields(mine):
+        if not entry.init:
+            continue
+        one, other = getattr(mine, entry.name), getattr(theirs, entry.name)
+        label = f"{owner}, {entry.name}"
+        if not isinstance(one, np.ndarray):
+            if one != other:
+                found.append(f"{label}: {one!r} and {other!r}")
+        elif len(one) != len(other):
+            found.append(f"{label}: {len(one)} values and {len(other)}")
+        elif len(at := np.flatnonzero(one != other)):
+            values = f"{one[at[0]]} and {other[at[0]]}"
+            found.append(f"{label}: {len(at)} of {len(one)} values differ, the first at {at[0]}: {values}")
+    return found

@@ -10,10 +10,14 @@ from numpy.typing import ArrayLike
 from tonada.symbolic.notes import Floats, Ints, check_columns, check_range, float_column, int_column
 
 DEFAULT_QUARTER_US = 500_000
-"""Microseconds per quarter note where a file names no tempo: 120 bpm (Standard MIDI Files 1.0)."""
+"""Microseconds per quarter note where a file names no tempo: 120 bpm (RP-001)."""
 
 LARGEST_QUARTER_US = (1 << 24) - 1
 """The longest quarter note that the three bytes of a tempo event hold, in microseconds."""
+
+
+MOST_TICKS = 2**53
+"""As far as ticks are counted: float64 holds all whole numbers up to here."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -94,8 +98,8 @@ class TempoMap:
         Returns
         -------
         ndarray
-            float64 of the same shape: the exact value, rounded once, in any piece shorter than 2⁵³ / ticks_per_quarter
-            microseconds (217 days at 480 ticks per quarter).
+            float64 of the same shape: the exact value, rounded once, in any piece shorter than 2⁵³ microseconds
+            divided by ticks_per_quarter (217 days at 480).
         """
         given = np.asarray(ticks, dtype=np.int64)
         step = np.maximum(np.searchsorted(self.start_ticks, given, side="right") - 1, 0)
@@ -105,9 +109,25 @@ class TempoMap:
     def ticks(self, seconds: ArrayLike) -> Ints:
         """Turn seconds of any shape into the nearest ticks; the exact inverse of ``seconds``.
 
-        (Exact as long as a tick lasts longer than the rounding of the time itself, which every file made for ears does.)
+        (Exact as long as a tick is longer than what float64 can tell apart: 2 ns after a hundred days.)
+
+        Raises
+        ------
+        ValueError
+            A time is not finite, or beyond the ticks that can be counted.
         """
         given = np.asarray(seconds, dtype=np.float64)
         step = np.maximum(np.searchsorted(self._start_s, given, side="right") - 1, 0)
         units = given * self._units_per_second - self._start_units[step]
-        return np.asarray(self.start_ticks[step] + np.rint(units / self.quarter_us[step]).astype(np.int64), dtype=np.int64)
+        ticks = np.asarray(self.start_ticks[step] + np.rint(units / self.quarter_us[step]))
+        check_range("a time in ticks", ticks.ravel(), -MOST_TICKS, MOST_TICKS)
+        return ticks.astype(np.int64)
+
+    def head(self, count: int) -> TempoMap:
+        """Give the map of the first ``count`` tempi, of one at least."""
+        kept = slice(max(count, 1))
+        return TempoMap(
+            start_ticks=self.start_ticks[kept],
+            quarter_us=self.quarter_us[kept],
+            ticks_per_quarter=self.ticks_per_quarter,
+        )
