@@ -44,14 +44,16 @@ def profiles(start: Ints, end: Ints, pitch: Ints, *, first: int, last: int) -> F
         mine = pitch % 12 == pitch_class
         times[:, pitch_class] = np.diff(_time_since(edges, start[mine]) - _time_since(edges, end[mine]))
     norm = np.linalg.norm(times, axis=1, keepdims=True)
-    return np.divide(times, norm, out=np.zeros_like(times), where=norm > 0.0)
+    unit: Floats = np.divide(times, norm, out=np.zeros_like(times), where=norm > 0.0)
+    return unit
 
 
 def _time_since(edges: Ints, moments: Ints) -> Ints:
     """Give Σ max(0, edge − moment) over the moments, for every edge."""
     moments = np.sort(moments)
     before = np.searchsorted(moments, edges)
-    return before * edges - np.concatenate([[0], np.cumsum(moments)])[before]
+    total: Ints = np.concatenate([[0], np.cumsum(moments)])[before]
+    return before * edges - total
 
 
 def repetition(windows: Floats, lag: int) -> float:
