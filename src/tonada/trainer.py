@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -92,11 +93,13 @@ class Trainer:
             model.compile()
         self.step = 0
         self.best, self.best_step, self.seconds = math.inf, -1, 0.0
-        self._stop = ""
+        self._stop, self._reason = threading.Event(), "finished"
 
     def request_stop(self, reason: str) -> None:
         """Ask for a clean stop after the current step: checkpoint, then return with this reason."""
-        self._stop = self._stop or reason
+        if not self._stop.is_set():
+            self._stop.set()
+            self._reason = reason
 
     def fit(self, *, resume: bool = False, max_seconds: float | None = None) -> TrainingResult:
         """Train to the end, to a stop, or until the time is used up.
@@ -130,7 +133,7 @@ class Trainer:
             save_model(self.run, self.model, self.tables)
         first, last_save = self.step, time.monotonic()
         self.model.train()
-        while self.step < config.steps and not self._stop:
+        while self.step < config.steps and not self._stop.is_set():
             record = self._train_step()
             self.step += 1
             self.seconds = before + time.monotonic() - started
@@ -142,7 +145,7 @@ class Trainer:
             self._log({**record, "seconds": round(self.seconds, 2)})
             if max_seconds is not None and time.monotonic() - started >= max_seconds:
                 self.request_stop("time")
-            if done or self._stop or time.monotonic() - last_save >= config.checkpoint_minutes * 60:
+            if done or self._stop.is_set() or time.monotonic() - last_save >= config.checkpoint_minutes * 60:
                 self._save()
                 last_save = time.monotonic()
             if self.progress is not None:
@@ -150,8 +153,7 @@ class Trainer:
                 self.progress(Progress(step=self.step, steps=config.steps, record=record, seconds_left=left))
         if self.validate is None:
             save_model(self.run, self.model, self.tables, weights=self.average or None)
-        reason = self._stop or "finished"
-        return TrainingResult(reason=reason, step=self.step, best=self.best, best_step=self.best_step)
+        return TrainingResult(reason=self._reason, step=self.step, best=self.best, best_step=self.best_step)
 
     def _train_step(self) -> dict[str, Any]:
         """Take one optimizer step per yield; the micro-batches' generators advance together."""

@@ -7,10 +7,9 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
 
 from tonada import registry
 from tonada.config import apply_settings, from_mapping, read_toml, to_mapping
@@ -20,13 +19,14 @@ from tonada.model import Model
 from tonada.runs import build_codec, build_model, is_run, model_table
 from tonada.seeding import key
 from tonada.symbolic.augment import Augmentation
+from tonada.symbolic.heldout import estimate_held_out
 from tonada.symbolic.tokenizers.base import Tokenizer
-from tonada.symbolic.windows import IGNORED, WindowBatches
+from tonada.symbolic.windows import WindowBatches
 from tonada.trainer import Trainer
-from tonada.training import Progress, TrainerConfig, TrainingResult
+from tonada.training import Progress, TrainerConfig, TrainingResult, precision_of
 
-VALIDATION_WINDOWS = 64
-"""Windows of held-out pieces that score a checkpoint while training; the full protocol is ``evaluate``."""
+VALIDATION_WINDOWS = 128
+"""Windows of held-out pieces, about, that score a checkpoint while training; the full protocol is ``evaluate``."""
 
 
 def train(
@@ -70,7 +70,7 @@ def train(
     Returns
     -------
     TrainingResult
-        Why it ended, and the best validation score in nats per id.
+        Why it ended, and the best validation score in nats per note.
 
     Raises
     ------
@@ -98,6 +98,9 @@ def train(
         raise ConfigError(f"{tables['model']['name']} trains on ids; {data} holds {tables['codec']['name']}")
     trainer_config = from_mapping(TrainerConfig, tables["trainer"])
     chosen = _device(device)
+    precision: Literal["fp32", "bf16"] = (
+        "bf16" if precision_of(trainer_config.precision, chosen.type) is torch.bfloat16 else "fp32"
+    )
     torch.manual_seed(key(trainer_config.seed, "weights") & (2**63 - 1))
     network = build_model(tables["model"]).to(chosen)
     source = WindowBatches(
@@ -114,7 +117,7 @@ def train(
         trainer_config,
         output,
         tables=tables,
-        validate=_validation(dataset, tokenizer, network, trainer_config.batch),
+        validate=_validation(dataset, tokenizer, precision),
         progress=progress,
     )
     with _clean_stop(trainer):
@@ -185,24 +188,17 @@ def _device(name: str) -> torch.device:
 
 
 def _validation(
-    dataset: Dataset, tokenizer: Tokenizer, network: Model, batch: int
+    dataset: Dataset, tokenizer: Tokenizer, precision: Literal["fp32", "bf16"]
 ) -> Callable[[Model], Mapping[str, float]] | None:
-    """Score on a fixed draw of windows from the held-out pieces: nats per id, over the same windows every time."""
+    """Score on a fixed draw of windows from the held-out pieces, the same every time: nats per note."""
     pieces = [piece.array for piece in dataset.pieces("validation")]
     if not pieces:
         return None
-    source = WindowBatches(pieces, tokenizer, context=network.config.context, batch=batch, seed=0)
-    batches = [source.batch(number) for number in range(max(1, VALIDATION_WINDOWS // batch))]
+    each = max(1, VALIDATION_WINDOWS // len(pieces))
 
     def score(model: Model) -> dict[str, float]:
-        device = next(model.parameters()).device
-        total, count = 0.0, 0
-        for item in batches:
-            logits = model(item["inputs"].to(device)).flatten(0, 1)
-            targets = item["targets"].to(device).flatten()
-            total += F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum").item()
-            count += int((targets != IGNORED).sum())
-        return {"score": total / count}
+        estimate = estimate_held_out(model, tokenizer, pieces, windows_per_piece=each, precision=precision)
+        return {"score": estimate.estimated_nats_per_note, "nats_per_id": estimate.estimated_nats_per_id}
 
     return score
 
