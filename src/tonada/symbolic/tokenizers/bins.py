@@ -77,11 +77,10 @@ class TimeBins:
         return self.below[np.minimum(steps, len(self.below) - 1)]
 
 
-def steps_to_repeat(shift: NDArray[np.int64], pitch: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count the steps from each note [N] to the next onset of its pitch; a very large number where there is none."""
-    step = np.cumsum(shift)
-    order = np.argsort(pitch, kind="stable")
-    steps = np.full(len(pitch), np.iinfo(np.int64).max)
+def steps_to_repeat(step: NDArray[np.int64], pitch: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Count the steps from each note [N], in time order, to the next onset of its pitch; 2⁴⁰ where there is none."""
+    order = np.argsort(pitch.astype(np.uint8), kind="stable")
+    steps = np.full(len(pitch), 1 << 40)
     again = pitch[order[1:]] == pitch[order[:-1]]
     steps[order[:-1][again]] = (step[order[1:]] - step[order[:-1]])[again]
     return steps

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tonada.errors import ConfigError, UnknownNameError
+
 CONDITIONS = ("composer", "style", "key", "tempo", "density")
 """Kinds of conditions, in the order in which they stand before the first note; each may be absent."""
 
@@ -17,3 +24,56 @@ KEYS = (*(f"{tonic} major" for tonic in _MAJOR), *(f"{tonic} minor" for tonic in
 STYLES = ("baroque", "classical", "romantic", "impressionist", "avant-garde", "ragtime", "latin", "other")
 TEMPOS = ("very slow", "slow", "moderate", "fast", "very fast")
 DENSITIES = ("very sparse", "sparse", "medium", "dense", "very dense")
+
+
+class Conditions:
+    """The ids of conditions, without gaps: kind after kind, name after name.
+
+    Parameters
+    ----------
+    names
+        The names of each of the kinds in ``CONDITIONS``.
+    first_id
+        The id of the first name.
+
+    Raises
+    ------
+    ConfigError
+        A kind has a name twice.
+    """
+
+    def __init__(self, names: Sequence[tuple[str, ...]], *, first_id: int) -> None:
+        self.names = dict(zip(CONDITIONS, names, strict=True))
+        self._first_id = first_id
+        self._ids: dict[tuple[str, str], int] = {}
+        for kind, known in self.names.items():
+            if len(set(known)) < len(known):
+                raise ConfigError(f"the names for the condition '{kind}' must differ; got {', '.join(known)}")
+            for name in known:
+                self._ids[kind, name] = first_id + len(self._ids)
+
+    def __len__(self) -> int:
+        """Give the number of ids."""
+        return len(self._ids)
+
+    def ids(self, conditions: Mapping[str, str]) -> list[int]:
+        """Give the ids of conditions, kind → name, in the order of the kinds.
+
+        Raises
+        ------
+        UnknownNameError
+            A kind or a name is unknown; the nearest are offered.
+        """
+        for kind, name in conditions.items():
+            if kind not in self.names:
+                raise UnknownNameError("condition", kind, self.names)
+            if name not in self.names[kind]:
+                raise UnknownNameError(kind, name, self.names[kind])
+        return [self._ids[kind, conditions[kind]] for kind in CONDITIONS if kind in conditions]
+
+    def kind_of(self, vocabulary_size: int) -> NDArray[np.int64]:
+        """Give the index of each id's kind, −1 for ids that are no conditions; int64 [V]."""
+        kinds = np.full(vocabulary_size, -1)
+        sizes = [len(names) for names in self.names.values()]
+        kinds[self._first_id : self._first_id + len(self)] = np.repeat(np.arange(len(sizes)), sizes)
+        return kinds

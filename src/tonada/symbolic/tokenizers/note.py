@@ -13,13 +13,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tonada.errors import ConfigError, UnknownNameError
+from tonada.errors import ConfigError
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.score import Score
 from tonada.symbolic.tokenizers.base import Ids, Tokenizer
 from tonada.symbolic.tokenizers.bins import TimeBins, steps_to_repeat, whole_steps
-from tonada.symbolic.tokenizers.conditions import COMPOSERS, CONDITIONS, DENSITIES, KEYS, STYLES, TEMPOS
+from tonada.symbolic.tokenizers.conditions import COMPOSERS, CONDITIONS, DENSITIES, KEYS, STYLES, TEMPOS, Conditions
 from tonada.symbolic.tokenizers.grammar import TableGrammar
 from tonada.symbolic.tokenizers.streams import GroupStream
 
@@ -70,30 +70,10 @@ class NoteConfig:
             raise ConfigError(f"NoteConfig.growth must lie between 0 and 1; got {self.growth}. Try 0.08")
         if self.velocity_step > 127:
             raise ConfigError(f"NoteConfig.velocity_step must be at most 127; got {self.velocity_step}")
-        for kind in CONDITIONS:
-            names = condition_names(self, kind)
-            if len(set(names)) < len(names):
-                raise ConfigError(f"the names for the condition '{kind}' must differ; got {names}")
         for names_field, bounds_field in (("tempos", "tempo_bounds_bpm"), ("densities", "density_bounds")):
             bounds, wanted = getattr(self, bounds_field), max(0, len(getattr(self, names_field)) - 1)
             if len(bounds) != wanted or list(bounds) != sorted(bounds):
                 raise ConfigError(f"NoteConfig.{bounds_field} must be {wanted} rising numbers; got {bounds}")
-
-
-def condition_names(config: NoteConfig, kind: str) -> tuple[str, ...]:
-    """Give the names that a kind of condition may have.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such kind; the nearest are offered.
-    """
-    tables = dict(
-        zip(CONDITIONS, (config.composers, config.styles, config.keys, config.tempos, config.densities), strict=True)
-    )
-    if kind not in tables:
-        raise UnknownNameError("condition", kind, CONDITIONS)
-    return tables[kind]
 
 
 class NoteTokenizer(Tokenizer):
@@ -133,11 +113,9 @@ class NoteTokenizer(Tokenizer):
         velocity_width = np.minimum(low + config.velocity_step, 128) - low
         self._velocities = low + (velocity_width - 1) // 2
 
-        self._condition_ids: dict[tuple[str, str], int] = {}
-        for kind in CONDITIONS:
-            for name in condition_names(config, kind):
-                self._condition_ids[kind, name] = 3 + len(self._condition_ids)
-        first = 3 + len(self._condition_ids)
+        names = (config.composers, config.styles, config.keys, config.tempos, config.densities)
+        self.conditions = Conditions(names, first_id=3)
+        first = 3 + len(self.conditions)
         sizes = (len(self._onsets), 128, len(low), len(self._durations))
         self._first = tuple(first + sum(sizes[:slot]) for slot in range(4))
         self.vocabulary_size = first + sum(sizes)
@@ -188,7 +166,7 @@ class NoteTokenizer(Tokenizer):
         UnknownNameError
             A condition's kind or name is not in the config; the nearest are offered.
         """
-        prefix = [self.begin_id, *self.condition_ids(conditions or {})] if begin else []
+        prefix = [self.begin_id, *self.conditions.ids(conditions or {})] if begin else []
         ids = np.empty(len(prefix) + 4 * len(notes) + end, dtype=np.uint16)
         ids[: len(prefix)] = prefix
         step = self._steps(notes.onset_s)
@@ -199,7 +177,8 @@ class NoteTokenizer(Tokenizer):
         pitch = notes.pitch[order]
         shift = self._onsets.find(np.diff(step[order], prepend=0))
         duration = self._durations.find(self._steps(notes.duration_s[order]))
-        duration = np.minimum(duration, self._durations.find_below(steps_to_repeat(self._onsets.value[shift], pitch)))
+        decoded = np.cumsum(self._onsets.value[shift])
+        duration = np.minimum(duration, self._durations.find_below(steps_to_repeat(decoded, pitch)))
         group = ids[len(prefix) : len(prefix) + 4 * len(order)].reshape(-1, 4)
         group[:, 0] = self._first[0] + shift
         group[:, 1] = self._first[1] + pitch
@@ -233,19 +212,6 @@ class NoteTokenizer(Tokenizer):
         """Give 0 and the positions of onset ids, rising."""
         starts = np.flatnonzero(self.slot_of[np.asarray(ids)] == 0)
         return starts if len(starts) and starts[0] == 0 else np.concatenate((np.zeros(1, dtype=np.int64), starts))
-
-    def condition_ids(self, conditions: Mapping[str, str]) -> list[int]:
-        """Give the ids of conditions, kind → name, in the order in which they stand.
-
-        Raises
-        ------
-        UnknownNameError
-            A kind or a name is not in the config; the nearest are offered.
-        """
-        for kind, name in conditions.items():
-            if name not in (names := condition_names(self.config, kind)):
-                raise UnknownNameError(kind, name, names)
-        return [self._condition_ids[kind, conditions[kind]] for kind in CONDITIONS if kind in conditions]
 
     def tempo_name(self, bpm: float) -> str:
         """Name a tempo, in quarter notes per minute, for the condition "tempo"."""
@@ -282,10 +248,7 @@ class NoteTokenizer(Tokenizer):
     @cached_property
     def _rules(self) -> tuple[NDArray[np.bool_], NDArray[np.int16]]:
         """Build masks and next states; states: the four slots, over, start, begun, after each condition."""
-        kinds = len(CONDITIONS)
-        kind_of = np.full(self.vocabulary_size, -1)
-        for (kind, _), token in self._condition_ids.items():
-            kind_of[token] = CONDITIONS.index(kind)
+        kinds, kind_of = len(CONDITIONS), self.conditions.kind_of(self.vocabulary_size)
         masks = np.zeros((_BEGUN + kinds + 1, self.vocabulary_size), dtype=np.bool_)
         for slot in range(4):
             masks[slot] = self.slot_of == slot
