@@ -220,6 +220,7 @@ def _candidate(file: MidiFile, *, place: int = 0, reading: Reading | None = None
         work=work_of(facts.get("composer", ""), facts.get("title", ""), facts.get("work_key", "")),
         digest=reading.digest if reading else "",
         notes_digest=reading.notes_digest if reading else "",
+        fingerprint=reading.fingerprint if reading else np.empty(0, dtype=np.uint64),
         place=place,
     )
 

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tonada import registry
 from tonada.config import from_mapping
 from tonada.errors import DataError, ResourceError
+from tonada.symbolic.duplicates import Hashes, fingerprint
 from tonada.symbolic.midi import read_midi_bytes
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
@@ -51,7 +52,7 @@ class Reading:
     notes_digest
         Hash of the folded notes without velocities, times in steps of 10 ms from the first onset.
     fingerprint
-        Sampled hashes of the piece's n-grams, sorted; uint64 [K].
+        Sampled hashes of the piece's n-grams; see `tonada.symbolic.duplicates`.
     """
 
     reason: str = ""
@@ -60,7 +61,7 @@ class Reading:
     seconds: float = 0.0
     digest: str = ""
     notes_digest: str = ""
-    fingerprint: NDArray[np.uint64] | None = None
+    fingerprint: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
 
 
 class Reader:
@@ -103,6 +104,7 @@ class Reader:
             seconds=notes.end_s,
             digest=hashlib.blake2b(data, digest_size=16).hexdigest(),
             notes_digest=_notes_digest(notes),
+            fingerprint=fingerprint(notes),
         )
 
     def close(self) -> None:

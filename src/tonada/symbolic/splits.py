@@ -1,11 +1,12 @@
 """Train, validation and test: declared splits stay, everything else is split by work, and no work is on both sides.
 
-Who yields to whom is a matter of rank. A *benchmark* is a table that declares all three splits, as MAESTRO's does.
+Works are compared by title (`tonada.symbolic.works`) and, since titles lie, by notes (`tonada.symbolic.duplicates`). Who
+yields to whom is a matter of rank; a *benchmark* is a table that declares all three splits, as MAESTRO's does.
 
 0. held-out pieces of a benchmark: they stay as they are, always;
 1. its training pieces: dropped when they share a work with rank 0;
-2. held-out pieces of other tables: dropped when they share a work with training pieces of rank 1;
-3. everything else: training pieces yield to all held-out pieces.
+2. held-out pieces of other tables, or by hash: dropped when they share a work with training pieces of rank 1;
+3. all other training pieces: dropped when they share a work with any held-out piece.
 """
 
 from __future__ import annotations
@@ -15,17 +16,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tonada.data import SPLITS
 from tonada.seeding import key
+from tonada.symbolic.duplicates import Hashes, Overlap, find_shared
 from tonada.symbolic.works import Work, find_overlaps, group
 
-SPELLINGS = {"train": "train", "training": "train", "validation": "validation", "valid": "validation", "val": "validation"} | {
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
+SPELLINGS = {
+    **{name: "train" for name in ("train", "training")},
+    **{name: "validation" for name in ("validation", "valid", "val", "dev")},
+    **{name: "test" for name in ("test", "testing")},
 }
+"""How tables write the splits."""
+NEAR_COPY = 0.9
+"""From this share on, a pair is reported even inside one split."""
+
+Row = dict[str, str | int | float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,18 +42,16 @@ class Candidate:
     ----------
     name, collection
         The file, and the source that it comes from.
-    table, declared
-        The table that lists it and the split that it gives; empty without one.
     work
         What composer and title say.
-    digest, notes_digest
-        Hashes of bytes and notes; see `tonada.symbolic.reading.Reading`.
-    fingerprint
-        Sampled hashes of n-grams, sorted; uint64 [K].
+    table, declared
+        The table that lists it and the split that it gives; empty without one.
+    digest, notes_digest, fingerprint
+        Of bytes and notes; see `tonada.symbolic.reading.Reading`.
     split
         Empty until it is settled.
     place
-        Position among the candidates, for the caller.
+        Position among the candidates.
     """
 
     name: str
@@ -57,17 +61,14 @@ class Candidate:
     declared: str = ""
     digest: str = ""
     notes_digest: str = ""
-    fingerprint: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    fingerprint: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
     split: str = ""
     place: int = 0
 
 
-Row = dict[str, str | int | float]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settled:
-    """Pieces with their splits, in the order of the candidates, and tables of what was dropped."""
+    """Pieces with their splits, in the order of the candidates, and tables of what was dropped or shares notes."""
 
     kept: list[Candidate]
     skipped: list[Row]
@@ -82,30 +83,34 @@ def settle(
     seed: int,
     shares: tuple[float, float],
 ) -> Settled:
-    """Drop exact duplicates, give every piece its split, and drop what leaks between them.
+    """Drop exact duplicates, give every piece its split, and drop what leaks between training and held out.
 
     Parameters
     ----------
     candidates
-        In the order of the sources.
+        In the order of the sources; ``place`` is the position in this order.
     elsewhere
-        Held-out pieces of the sources' tables that were not selected: training pieces yield to their works, too.
+        Pieces of the sources' tables that were not selected: training pieces yield to the works of a benchmark's held-out
+        ones, too.
     seed
         Decides, with the work, on pieces without a declared split.
     shares
         Shares of validation and test among the works of those pieces.
     """
     benchmarks = _benchmarks([*candidates, *elsewhere])
-    ranked = [(_rank(piece, benchmarks), piece) for piece in candidates]
     skipped: list[Row] = []
-    ranked = _without_copies(ranked, skipped)
-    assigned = _assign([piece for _, piece in ranked if not piece.declared], seed, shares, bool(benchmarks))
-    ranked = [
-        (rank, replace(piece, split=piece.declared or assigned[piece.place])) for rank, piece in ranked
+    pieces = _without_copies(candidates, benchmarks, skipped)
+    places = [piece.place for piece in pieces]
+    overlaps = [
+        Overlap(a=places[found.a], b=places[found.b], share=found.share, ngrams=found.ngrams)
+        for found in find_shared([piece.fingerprint for piece in pieces])
     ]
+    assigned = _assign([piece for piece in pieces if not piece.declared], overlaps, seed, shares, bool(benchmarks))
+    pieces = [replace(piece, split=piece.declared or assigned[piece.place]) for piece in pieces]
+    official = [piece for piece in elsewhere if _rank(piece, benchmarks) == 0]
     leakage: list[Row] = []
-    kept = _without_leaks(ranked, [piece for piece in elsewhere if _rank(piece, benchmarks) == 0], leakage)
-    return Settled(kept=[piece for _, piece in kept], skipped=skipped, leakage=leakage, duplicates=[])
+    kept = _without_leaks(pieces, official, overlaps, benchmarks, leakage)
+    return Settled(kept=kept, skipped=skipped, leakage=leakage, duplicates=_report(pieces, kept, overlaps))
 
 
 def _benchmarks(pieces: Sequence[Candidate]) -> frozenset[str]:
@@ -117,34 +122,45 @@ def _benchmarks(pieces: Sequence[Candidate]) -> frozenset[str]:
 
 
 def _rank(piece: Candidate, benchmarks: frozenset[str]) -> int:
+    split = piece.split or piece.declared
     if piece.table in benchmarks and piece.declared:
-        return 0 if piece.declared != "train" else 1
-    return 2 if piece.declared in SPLITS[1:] else 3
+        return 1 if split == "train" else 0
+    return 3 if split == "train" else 2
 
 
-def _without_copies(ranked: list[tuple[int, Candidate]], skipped: list[Row]) -> list[tuple[int, Candidate]]:
+def _without_copies(
+    candidates: Sequence[Candidate], benchmarks: frozenset[str], skipped: list[Row]
+) -> list[Candidate]:
     """Drop files with the bytes or the notes of another: the one of lower rank stays, else the first."""
     first: dict[str, Candidate] = {}
-    for _, piece in sorted(ranked, key=lambda entry: entry[0]):
+    for piece in sorted(candidates, key=lambda piece: _rank(piece, benchmarks)):
         for digest in (piece.digest, piece.notes_digest):
             first.setdefault(digest, piece)
     kept = []
-    for rank, piece in ranked:
-        same_bytes, same_notes = first[piece.digest], first[piece.notes_digest]
-        other = same_bytes if same_bytes is not piece else same_notes
-        if other is piece or rank == 0:
-            kept.append((rank, piece))
+    for piece in candidates:
+        same_bytes = first[piece.digest] is not piece
+        other = first[piece.digest if same_bytes else piece.notes_digest]
+        if other is piece or _rank(piece, benchmarks) == 0:
+            kept.append(piece)
         else:
-            reason = "same file as another" if same_bytes is not piece else "same notes as another"
+            reason = "same file as another" if same_bytes else "same notes as another"
             skipped.append({"name": piece.name, "collection": piece.collection, "reason": reason, "other": other.name})
     return kept
 
 
-def _assign(pieces: Sequence[Candidate], seed: int, shares: tuple[float, float], benchmark: bool) -> dict[int, str]:
-    """Split pieces by work: a hash of seed and work decides, so that other pieces coming or going change little."""
+def _assign(
+    pieces: Sequence[Candidate], overlaps: Sequence[Overlap], seed: int, shares: tuple[float, float], benchmark: bool
+) -> dict[int, str]:
+    """Split pieces by work: a hash of seed and work decides, so that other pieces coming or going change little.
+
+    Beside a benchmark everything else is training material. Where the hash leaves validation or training empty, the work that
+    came nearest goes there.
+    """
     if benchmark or not pieces:
         return {piece.place: "train" for piece in pieces}
-    groups = group([piece.work for piece in pieces])
+    position = {piece.place: index for index, piece in enumerate(pieces)}
+    joined = [(position[pair.a], position[pair.b]) for pair in overlaps if pair.a in position and pair.b in position]
+    groups = group([piece.work for piece in pieces], joined)
     draw = {name: key(seed, "split", name) / 2**128 for name in groups}
     validation, test = shares
     split = {
@@ -152,50 +168,86 @@ def _assign(pieces: Sequence[Candidate], seed: int, shares: tuple[float, float],
         for name, value in draw.items()
     }
     order = sorted(draw, key=lambda name: (draw[name], name))
-    if validation and len(order) > 1 and "validation" not in split.values():
-        split[next((name for name in order if split[name] == "train"), order[0])] = "validation"
     if "train" not in split.values():
         split[order[-1]] = "train"
+    spare = [name for name in order if split[name] == "train"]
+    if validation and len(spare) > 1 and "validation" not in split.values():
+        split[spare[0]] = "validation"
     return {piece.place: split[name] for piece, name in zip(pieces, groups, strict=True)}
 
 
 def _without_leaks(
-    ranked: list[tuple[int, Candidate]], elsewhere: Sequence[Candidate], leakage: list[Row]
-) -> list[tuple[int, Candidate]]:
+    pieces: Sequence[Candidate],
+    official: Sequence[Candidate],
+    overlaps: Sequence[Overlap],
+    benchmarks: frozenset[str],
+    leakage: list[Row],
+) -> list[Candidate]:
     """Drop pieces that share a work with one across the border between training and held out."""
-    order = {id(piece): position for position, (_, piece) in enumerate(ranked)}
-    held = [(rank, piece) for rank, piece in ranked if piece.split != "train"]
-    training = [(rank, piece) for rank, piece in ranked if piece.split == "train"]
-    official = [piece for rank, piece in held if rank == 0] + list(elsewhere)
-    training = _yield_to(training, official, leakage)
-    firm = [piece for rank, piece in training if rank == 1]
-    mine = [entry for entry in held if entry[0] == 0]
-    others = _yield_to([entry for entry in held if entry[0] > 0], firm, leakage)
-    loose = _yield_to([entry for entry in training if entry[0] > 1], [piece for _, piece in others], leakage)
-    kept = [*mine, *others, *loose, *((1, piece) for piece in firm)]
-    return sorted(kept, key=lambda entry: order[id(entry[1])])
+    ranks: list[list[Candidate]] = [[], [], [], []]
+    for piece in pieces:
+        ranks[_rank(piece, benchmarks)].append(piece)
+    near: defaultdict[int, dict[int, float]] = defaultdict(dict)
+    for pair in overlaps:
+        near[pair.a][pair.b] = near[pair.b][pair.a] = pair.share
+    training = _yielding(ranks[1], [*ranks[0], *official], near, leakage)
+    held = _yielding(ranks[2], training, near, leakage)
+    rest = _yielding(ranks[3], [*ranks[0], *official, *held], near, leakage)
+    return sorted([*ranks[0], *training, *held, *rest], key=lambda piece: piece.place)
 
 
-def _yield_to(
-    pieces: list[tuple[int, Candidate]], others: Sequence[Candidate], leakage: list[Row]
-) -> list[tuple[int, Candidate]]:
-    overlaps = find_overlaps([piece.work for _, piece in pieces], [other.work for other in others])
+def _yielding(
+    pieces: Sequence[Candidate],
+    others: Sequence[Candidate],
+    near: dict[int, dict[int, float]],
+    leakage: list[Row],
+) -> list[Candidate]:
+    """Keep the pieces that share no work with any of the others, by title or by notes."""
+    by_title = find_overlaps([piece.work for piece in pieces], [other.work for other in others])
+    read = {other.place: other for other in others if other.split}
     kept = []
-    for (rank, piece), position in zip(pieces, overlaps, strict=True):
-        if position is None:
-            kept.append((rank, piece))
+    for piece, position in zip(pieces, by_title, strict=True):
+        shares = {place: share for place, share in near.get(piece.place, {}).items() if place in read}
+        most = max(shares, key=lambda place: (shares[place], -place), default=None)
+        if position is None and most is None:
+            kept.append(piece)
             continue
-        other = others[position]
+        other = others[position] if position is not None else read[most]  # type: ignore[index]
         leakage.append(
             {
                 "name": piece.name,
                 "collection": piece.collection,
                 "split": piece.split,
                 "work": piece.work.key,
-                "reason": "same work by title",
+                "reason": "same work by title" if position is not None else "same work by notes",
                 "other": other.name,
                 "other_split": other.split or other.declared,
                 "other_work": other.work.key,
+                "largest_share": round(shares[most], 3) if most is not None else "",
             }
         )
     return kept
+
+
+def _report(pieces: Sequence[Candidate], kept: Sequence[Candidate], overlaps: Sequence[Overlap]) -> list[Row]:
+    """List the pairs that share notes across splits, against their titles, or almost wholly."""
+    by_place = {piece.place: piece for piece in pieces}
+    left = {piece.place for piece in kept}
+    rows: list[Row] = []
+    for pair in overlaps:
+        a, b = by_place[pair.a], by_place[pair.b]
+        agree = a.work.overlaps(b.work)
+        if a.split != b.split or not agree or pair.share >= NEAR_COPY:
+            rows.append(
+                {
+                    "name": a.name,
+                    "other": b.name,
+                    "share": round(pair.share, 3),
+                    "ngrams": pair.ngrams,
+                    "split": a.split,
+                    "other_split": b.split,
+                    "titles": "same work" if agree else "different works",
+                    "kept": ("neither", "one", "both")[(pair.a in left) + (pair.b in left)],
+                }
+            )
+    return sorted(rows, key=lambda row: (-float(row["share"]), str(row["name"]), str(row["other"])))

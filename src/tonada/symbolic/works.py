@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tonada.symbolic.catalogues import COLLECTIONS, LISTED, NAMED, SAME, SERIES, SYSTEMS
@@ -81,7 +81,7 @@ class Work:
             return self.names <= other.names or other.names <= self.names
         return not (self.numbers or other.numbers) and self.title == other.title
 
-    def _atoms(self) -> Iterator[tuple[str | int | None, ...]]:
+    def atoms(self) -> Iterator[tuple[str | int | None, ...]]:
         """Give keys such that works which overlap have one in common."""
         yield from (entry[:3] for entry in self.numbers)
         yield from self.series
@@ -147,43 +147,53 @@ def find_overlaps(works: Sequence[Work], others: Sequence[Work]) -> list[int | N
     first: dict[Work, int] = {}
     for position, work in enumerate(others):
         if first.setdefault(work, position) == position:
-            for atom in work._atoms():
+            for atom in work.atoms():
                 index[atom].append(position)
     known: dict[Work, int | None] = {}
     for work in works:
         if work not in known:
-            candidates = sorted({position for atom in work._atoms() for position in index.get(atom, ())})
+            candidates = sorted({position for atom in work.atoms() for position in index.get(atom, ())})
             known[work] = next((position for position in candidates if work.overlaps(others[position])), None)
     return [known[work] for work in works]
 
 
-def group(works: Sequence[Work]) -> list[str]:
+def group(works: Sequence[Work], joined: Iterable[tuple[int, int]] = ()) -> list[str]:
     """Join works that overlap, directly or through others, into groups that a split must keep together.
+
+    Parameters
+    ----------
+    works
+        One per piece.
+    joined
+        Pairs of positions that are one work for another reason.
 
     Returns
     -------
     list of str
-        The group of each work: the smallest key of its members.
+        The group of each piece: the smallest key of its works.
     """
-    parent: dict[Work, Work] = {work: work for work in works}
+    first = {work: position for position, work in reversed(list(enumerate(works)))}
+    parent = [first[work] for work in works]
 
-    def root(work: Work) -> Work:
-        while parent[work] is not work:
-            parent[work] = work = parent[parent[work]]
-        return work
+    def root(position: int) -> int:
+        while parent[position] != position:
+            parent[position] = position = parent[parent[position]]
+        return position
 
+    for a, b in joined:
+        parent[root(a)] = root(b)
     index: defaultdict[tuple[str | int | None, ...], list[Work]] = defaultdict(list)
-    for work in list(parent):
-        for atom in work._atoms():
+    for work, position in first.items():
+        for atom in work.atoms():
             for other in index[atom]:
-                if root(other) is not root(work) and work.overlaps(other):
-                    parent[root(work)] = root(other)
+                if root(first[other]) != root(position) and work.overlaps(other):
+                    parent[root(position)] = root(first[other])
             index[atom].append(work)
-    smallest: dict[Work, str] = {}
-    for work in parent:
-        top = root(work)
+    smallest: dict[int, str] = {}
+    for position, work in enumerate(works):
+        top = root(position)
         smallest[top] = min(smallest.get(top, work.key), work.key)
-    return [smallest[root(work)] for work in works]
+    return [smallest[root(position)] for position in range(len(works))]
 
 
 def _has_code(title: str, composers: frozenset[str]) -> bool:
