@@ -1,4 +1,4 @@
-"""The prepared data set: one folder for every kind of array, written once by ``prepare`` and read memory-mapped by training.
+"""The prepared data set: one folder for every kind of array, written once by ``prepare``, read memory-mapped.
 
 ::
 
@@ -93,11 +93,7 @@ def write_dataset(
     ResourceError
         The disk is full.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        if not (folder / "manifest.json").is_file():
-            raise DataError(folder, "exists and is no prepared data set; choose another folder with -o")
-        if not overwrite:
-            raise DataError(folder, "holds a prepared data set already; give --overwrite to replace it")
+    require_free(folder, overwrite=overwrite)
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     try:
         with translated_errors(folder):
@@ -109,6 +105,21 @@ def write_dataset(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return Dataset(folder)
+
+
+def require_free(folder: Path, *, overwrite: bool = False) -> None:
+    """Check that a data set may be written to ``folder``; preparing asks before it reads for minutes.
+
+    Raises
+    ------
+    DataError
+        It holds something else, or a data set and ``overwrite`` is False.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if not (folder / "manifest.json").is_file():
+            raise DataError(folder, "exists and is no prepared data set; choose another folder with -o")
+        if not overwrite:
+            raise DataError(folder, "holds a prepared data set already; give --overwrite to replace it")
 
 
 def _write_into(
