@@ -1,4 +1,4 @@
-"""Settings: frozen keyword-only dataclasses to and from plain mappings and TOML, with errors that name the nearest field.
+"""Settings: frozen keyword-only dataclasses to and from mappings and TOML, with errors that name the nearest field.
 
 The file that a run writes is the file that ``--config`` reads.
 """

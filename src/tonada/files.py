@@ -76,5 +76,5 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole UTF-8 text file atomically, with ``\\n`` line ends on every system."""
+    """Write a whole UTF-8 text file atomically, with Unix line ends on every system."""
     write_bytes(path, text.encode("utf-8"))

@@ -16,8 +16,9 @@ class Model(nn.Module, ABC):
     """A network that can be trained and that makes something.
 
     ``losses`` is a generator function: a language model or a VAE yields once; a GAN yields "discriminator", then
-    "generator", and the trainer takes an optimizer step between the yields. What is yielded decides order and frequency;
-    local values (the fake batch, say) survive between the halves, so the algorithm reads top to bottom as in a paper.
+    "generator", and the trainer takes an optimizer step between the yields. What is yielded decides order and
+    frequency; local values (the fake batch, say) survive between the halves, so the algorithm reads top to bottom as
+    in a paper.
 
     Parameters
     ----------

@@ -11,22 +11,24 @@ from torch import Tensor, nn
 OptimizerName = Literal["adamw", "muon"]
 
 
-def orthogonalised(matrix: Tensor, iterations: int = 5) -> Tensor:
+def orthogonalised(matrix: Tensor, *, dtype: torch.dtype = torch.float32, iterations: int = 5) -> Tensor:
     """Bring the singular values of a matrix near 1 by a quintic Newton–Schulz iteration (Jordan et al. 2024, "Muon").
 
     Parameters
     ----------
     matrix
         ``[rows, columns]``, any floating dtype.
+    dtype
+        Of the iteration; bf16 is enough (Jordan et al. 2024) and faster where the hardware has it.
     iterations
         Five bring singular values into about 0.7 … 1.2.
 
     Returns
     -------
     Tensor
-        Same shape, in the dtype that the iteration ran in: bf16 where the matrix is on a GPU, else float32.
+        Same shape, in ``dtype``.
     """
-    x = matrix.to(torch.bfloat16 if matrix.is_cuda else torch.float32)
+    x = matrix.to(dtype)
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T
@@ -52,12 +54,21 @@ class Muon(torch.optim.Optimizer):
         Of the Nesterov momentum.
     weight_decay
         Decoupled.
+    dtype
+        Of the orthogonalisation.
     """
 
     def __init__(
-        self, parameters: Iterable[nn.Parameter], *, learning_rate: float, momentum: float = 0.95, weight_decay: float = 0.0
+        self,
+        parameters: Iterable[nn.Parameter],
+        *,
+        learning_rate: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(parameters, {"lr": learning_rate, "momentum": momentum, "weight_decay": weight_decay})
+        self.dtype = dtype
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
@@ -77,7 +88,7 @@ class Muon(torch.optim.Optimizer):
                     state["momentum_buffer"] = torch.zeros_like(parameter)
                 buffer = state["momentum_buffer"]
                 buffer.lerp_(parameter.grad, 1.0 - group["momentum"])
-                update = orthogonalised(parameter.grad.lerp(buffer, group["momentum"]))
+                update = orthogonalised(parameter.grad.lerp(buffer, group["momentum"]), dtype=self.dtype)
                 parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
                 parameter.add_(update.to(parameter.dtype), alpha=-group["lr"] * 0.2 * max(parameter.shape) ** 0.5)
 
@@ -88,7 +99,8 @@ def make_optimizers(
     name: OptimizerName,
     learning_rate: float,
     weight_decay: float,
-    betas: tuple[float, float],
+    betas: tuple[float, ...],
+    dtype: torch.dtype = torch.float32,
 ) -> list[torch.optim.Optimizer]:
     """Build the optimizers of one parameter group.
 
@@ -99,13 +111,16 @@ def make_optimizers(
     parameters
         (name, parameter) pairs.
     name
-        "adamw" (Loshchilov & Hutter 2019) for everything, or "muon" for the matrices of hidden layers and AdamW for the rest.
+        "adamw" (Loshchilov & Hutter 2019) for everything, or "muon" for the matrices of hidden layers and AdamW for the
+        rest.
     learning_rate
         Peak rate; the trainer scales each optimizer's ``lr`` from it.
     weight_decay
         Decoupled.
     betas
         Of AdamW.
+    dtype
+        In which Muon orthogonalises; the state is always kept in the parameters' own.
 
     Returns
     -------
@@ -120,15 +135,15 @@ def make_optimizers(
         flat = [p for p in matrices if p.ndim == 2]
         adam.append({"params": [p for p in matrices if p.ndim > 2], "weight_decay": weight_decay})
         if flat:
-            optimizers.append(Muon(flat, learning_rate=learning_rate, weight_decay=weight_decay))
+            optimizers.append(Muon(flat, learning_rate=learning_rate, weight_decay=weight_decay, dtype=dtype))
     else:
         adam.append({"params": matrices, "weight_decay": weight_decay})
     adam = [group for group in adam if group["params"]]
     if adam:
-        optimizers.append(torch.optim.AdamW(adam, lr=learning_rate, betas=betas))
+        optimizers.append(torch.optim.AdamW(adam, lr=learning_rate, betas=(betas[0], betas[1])))
     return optimizers
 
 
 def _is_table(name: str) -> bool:
-    """Tell whether a parameter is looked up rather than multiplied, or is the output head: no orthogonal update fits it."""
+    """Tell whether a parameter is a table that is looked up, or the output head: no orthogonal update fits those."""
     return any(part in name for part in ("embedding", "positions", "head.weight", "relative"))

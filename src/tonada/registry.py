@@ -1,7 +1,7 @@
 """The table of everything that has a name: kind → name → "module:Class", resolved when it is used.
 
-Adding a tokenizer, a transform or a model is one new file and one line here: the command line's choices, the docs and the
-contract tests all read this table. Nothing heavy is imported to list names.
+Adding a tokenizer, a transform or a model is one new file and one line here: the command line's choices, the docs and
+the contract tests all read this table. Nothing heavy is imported to list names.
 """
 
 from __future__ import annotations

@@ -100,7 +100,9 @@ def _name_of(kind: str, table: Mapping[str, Any]) -> str:
     return str(table["name"])
 
 
-def save_model(folder: Path, model: Model, tables: Mapping[str, Any], *, weights: Mapping[str, Any] | None = None) -> None:
+def save_model(
+    folder: Path, model: Model, tables: Mapping[str, Any], *, weights: Mapping[str, Any] | None = None
+) -> None:
     """Write a model folder.
 
     Parameters

@@ -8,16 +8,19 @@ from typing import Literal
 ScheduleName = Literal["constant", "cosine", "one-cycle", "trapezoid"]
 
 
-def learning_rate_factor(schedule: ScheduleName, step: int, *, steps: int, warmup_steps: int, decay_share: float) -> float:
+def learning_rate_factor(
+    schedule: ScheduleName, step: int, *, steps: int, warmup_steps: int, decay_share: float
+) -> float:
     """Give the factor, 0 … 1, that the peak learning rate has at a step.
 
     Parameters
     ----------
     schedule
-        "constant": linear warm-up, then 1. "cosine": linear warm-up, then half a cosine down to 0.1 (Loshchilov & Hutter
-        2017). "one-cycle": half a cosine from 1/25 up to 1 over the first quarter, half a cosine down to 1e-5 (Smith &
-        Topin 2018, with the shape and defaults of fastai). "trapezoid": linear warm-up, 1, then linear to 0 over the last
-        ``decay_share`` of the steps (Hägele et al. 2024); a longer run can go on from where a shorter one started to decay.
+        "constant": linear warm-up, then 1. "cosine": linear warm-up, then half a cosine down to 0.1 (Loshchilov &
+        Hutter 2017). "one-cycle": half a cosine from 1/25 up to 1 over the first quarter, half a cosine down to 1e-5
+        (Smith & Topin 2018, with the shape and defaults of fastai). "trapezoid": linear warm-up, 1, then linear to 0
+        over the last ``decay_share`` of the steps (Hägele et al. 2024); a longer run can go on from where a shorter
+        one started to decay.
     step
         From 0 to ``steps`` − 1.
     steps

@@ -27,8 +27,8 @@ def make_norm(name: NormName, width: int) -> nn.Module:
 class FeedForward(nn.Module):
     """The position-wise half of a Transformer block, ``[B, T, D] → [B, T, D]``.
 
-    GELU (Hendrycks & Gimpel 2016): ``down(gelu(up(x)))``. SwiGLU (Shazeer 2020): ``down(silu(gate(x)) · up(x))``, gate and
-    up in one matrix.
+    GELU (Hendrycks & Gimpel 2016): ``down(gelu(up(x)))``. SwiGLU (Shazeer 2020): ``down(silu(gate(x)) · up(x))``, gate
+    and up in one matrix.
 
     Parameters
     ----------
