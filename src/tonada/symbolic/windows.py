@@ -15,6 +15,7 @@ from tonada.seeding import rng
 from tonada.symbolic.augment import Augmentation, augment_ids
 from tonada.symbolic.tokenizers.base import Tokenizer
 
+NO_AUGMENTATION = Augmentation(semitones=0, stretch=0.0, velocity=0)
 IGNORED = -100
 """Target of a position that is not to be predicted (the value that torch's cross-entropy skips)."""
 
@@ -115,6 +116,6 @@ class WindowBatches:
         # A little more than is needed: augmentation drops a note that is cut, and events may become fewer.
         spare = self.tokenizer.ids_per_note or self.context // 4
         ids = np.asarray(self.pieces[piece][start : start + self.context + 1 + spare])
-        if self.augmentation is None:
+        if self.augmentation is None or self.augmentation == NO_AUGMENTATION:
             return ids
         return augment_ids(self.tokenizer, ids, **self.augmentation.draw(self.seed, counter))
