@@ -7,6 +7,7 @@ wherever they stand, ids at or above V too, and what is no whole note is left ou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -113,6 +114,28 @@ class Tokenizer(Codec[Score]):
     @abstractmethod
     def decode_notes(self, ids: ArrayLike) -> Notes:
         """Turn any ids into notes."""
+
+    @abstractmethod
+    def edit_notes(self, ids: ArrayLike, change: Callable[[Notes], Notes]) -> Ids:
+        """Change the notes of a window of a piece.
+
+        Parameters
+        ----------
+        ids
+            A window that starts at one of ``window_starts`` and ends anywhere: a note that it cuts is left out.
+        change
+            Gives notes for notes; what it gets are the notes' times counted from the end of what came before the
+            window, in the middle of their bins.
+
+        Returns
+        -------
+        ndarray
+            uint16 [T], opened, conditioned and closed as ``ids`` are; the same ids if nothing is changed or cut.
+        """
+
+    def transpose_conditions(self, ids: Ids, semitones: int) -> Ids:
+        """Give the ids of a window with the conditions that hold once its notes are ``semitones`` higher."""
+        return ids
 
     @abstractmethod
     def prompt_ids(self, notes: Notes) -> Ids:

@@ -5,7 +5,8 @@ They know neither velocity nor pedal, and a rest or note of more than 2 or 4 s i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -72,13 +73,11 @@ class GigaTokenizer(Tokenizer):
         times = [_rounded_ms(item, track) for track in tracks] or [np.zeros((2, 0))]
         onset_ms, end_ms = np.concatenate(times, axis=1)
         pitch = np.concatenate([track.pitch for track in tracks] or [np.zeros(0, dtype=np.int64)])
-        return self._encode_ms(onset_ms, end_ms - onset_ms, pitch)
+        return _encode_ms(onset_ms, end_ms - onset_ms, pitch)
 
     def encode_notes(self, notes: Notes, *, begin: bool = True, end: bool = True) -> Ids:
         """Turn notes into ids; uint16 [4 N]. ``begin`` and ``end`` have no effect: the scheme has no such ids."""
-        onset_ms = np.clip(notes.onset_s, 0, self.farthest_s) * 1000
-        duration_ms = np.minimum(notes.duration_s, self.farthest_s) * 1000
-        return self._encode_ms(onset_ms, duration_ms, notes.pitch)
+        return _encode_ms(*self._times_ms(notes), notes.pitch)
 
     def decode_notes(self, ids: ArrayLike) -> Notes:
         """Turn any ids into notes: what stands between separators, where that is exactly three ids."""
@@ -96,6 +95,18 @@ class GigaTokenizer(Tokenizer):
             pitch=pitch,
             velocity=velocity,
         )
+
+    def edit_notes(self, ids: ArrayLike, change: Callable[[Notes], Notes]) -> Ids:
+        """Change the notes of a window of a piece; see ``Tokenizer.edit_notes``."""
+        notes = self.decode_notes(ids)
+        notes = change(
+            replace(
+                notes,
+                onset_s=notes.onset_s + _ONSET_MS / 2000,
+                duration_s=notes.duration_s + _DURATION_MS / 2000,
+            )
+        )
+        return _encode_ms(*self._times_ms(notes), notes.pitch, start_ms=0.0)
 
     def prompt_ids(self, notes: Notes) -> Ids:
         """Turn notes into the ids that a continuation follows: one more separator stands at the end."""
@@ -160,18 +171,9 @@ class GigaTokenizer(Tokenizer):
     def _farthest_unit(self) -> int:
         return self.farthest_s * 1000 // _ONSET_MS
 
-    def _encode_ms(
-        self, onset_ms: NDArray[np.float64], duration_ms: NDArray[np.float64], pitch: NDArray[np.int64]
-    ) -> Ids:
-        order = np.lexsort((-pitch, onset_ms))
-        unit = np.floor((onset_ms[order] + _HAIR_MS) / _ONSET_MS).astype(np.int64)
-        duration = np.floor((duration_ms[order] + _HAIR_MS) / _DURATION_MS).astype(np.int64)
-        group = np.empty((len(order), 4), dtype=np.uint16)
-        group[:, 0] = _SEPARATOR
-        group[:, 1] = np.minimum(np.diff(unit, prepend=unit[:1]), _LONGEST)
-        group[:, 2] = np.clip(duration, 1, _LONGEST)
-        group[:, 3] = np.clip(pitch[order], 1, _LONGEST)
-        return group.reshape(-1)
+    def _times_ms(self, notes: Notes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give onsets and durations in milliseconds, moved to where they can be decoded."""
+        return np.clip(notes.onset_s, 0, self.farthest_s) * 1000, np.minimum(notes.duration_s, self.farthest_s) * 1000
 
     def _groups(self, ids: ArrayLike) -> NDArray[np.int64]:
         """Find the whole notes as (shift, duration, pitch); int64 [N, 3]."""
@@ -222,6 +224,26 @@ class _Stream(NoteStream):
             return chord
         velocity = int(_simulated_velocity(np.array(max(row[2] for row in chord)), np.array(len(chord))))
         return [(onset_s, duration_s, pitch, velocity) for onset_s, duration_s, pitch, _ in chord]
+
+
+def _encode_ms(
+    onset_ms: NDArray[np.float64],
+    duration_ms: NDArray[np.float64],
+    pitch: NDArray[np.int64],
+    *,
+    start_ms: float | None = None,
+) -> Ids:
+    """Turn columns [N] into ids; the first shift counts from ``start_ms``, from the first onset when None."""
+    order = np.lexsort((-pitch, onset_ms))
+    unit = np.floor((onset_ms[order] + _HAIR_MS) / _ONSET_MS).astype(np.int64)
+    duration = np.floor((duration_ms[order] + _HAIR_MS) / _DURATION_MS).astype(np.int64)
+    before = unit[:1] if start_ms is None else int(start_ms) // _ONSET_MS
+    group = np.empty((len(order), 4), dtype=np.uint16)
+    group[:, 0] = _SEPARATOR
+    group[:, 1] = np.minimum(np.diff(unit, prepend=before), _LONGEST)
+    group[:, 2] = np.clip(duration, 1, _LONGEST)
+    group[:, 3] = np.clip(pitch[order], 1, _LONGEST)
+    return group.reshape(-1)
 
 
 def _rounded_ms(score: Score, track: Track) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ with the time that they stand for, up to 30 s, which keeps rests. Onsets come fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -199,6 +199,22 @@ class NoteTokenizer(Tokenizer):
             pitch=pitch,
             velocity=velocity,
         )
+
+    def edit_notes(self, ids: ArrayLike, change: Callable[[Notes], Notes]) -> Ids:
+        """Change the notes of a window of a piece; see ``Tokenizer.edit_notes``."""
+        given = np.asarray(ids, dtype=np.uint16)
+        first = int(np.argmax(self.slot_of[given] < 4)) if len(given) else 0
+        body = self.encode_notes(change(self.decode_notes(given)), begin=False, end=False)
+        return np.concatenate((given[:first], body, given[-1:][given[-1:] == self.end_id]))
+
+    def transpose_conditions(self, ids: Ids, semitones: int) -> Ids:
+        """Move a condition that names the key by ``semitones``; it is left out if the config has no such key."""
+        moved = [
+            other
+            for token in ids[: 1 + len(CONDITIONS)].tolist()
+            for other in (self.conditions.transposed(token, semitones) if token in self.conditions else [token])
+        ]
+        return np.concatenate((np.array(moved, dtype=np.uint16), ids[1 + len(CONDITIONS) :]))
 
     def prompt_ids(self, notes: Notes, conditions: Mapping[str, str] | None = None) -> Ids:
         """Turn notes, and conditions, into the ids that a continuation follows: opened, not closed."""

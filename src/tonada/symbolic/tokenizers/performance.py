@@ -6,6 +6,7 @@ Transformer (Huang et al. 2019, section 4.2), with 32 velocities and 100 time sh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,9 @@ from tonada.symbolic.tokenizers.events import (
     EventStream,
     PerformanceGrammar,
 )
+
+_FAR_S = 1e6
+"""Where a note of a window begins or ends that does so outside of it; beyond a tenth of it once all is stretched."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,36 +87,7 @@ class PerformanceTokenizer(Tokenizer):
         ndarray
             uint16 [T].
         """
-        on = self._steps(notes.onset_s)
-        kept = _last_of_each(on * 128 + notes.pitch)
-        on, pitch = on[kept], notes.pitch[kept]
-        count = len(on)
-        off = np.maximum(self._steps((notes.onset_s + notes.duration_s)[kept]), on + 1)
-        off = np.minimum(off, on + steps_to_repeat(on, pitch))
-        velocity = (notes.velocity[kept] - 1) // VELOCITY_STEP + 1
-
-        # Notes that end on a step are older than those that begin on it, so sorting by number puts them first.
-        order = np.argsort(np.concatenate((on, off)) * count + np.tile(np.arange(count), 2), kind="stable")
-        step = np.concatenate((on, off))[order]
-        event = np.concatenate((pitch, pitch + NOTE_OFF))[order]
-        gap = np.diff(step, prepend=0)
-        shifts = -(-gap // LONGEST_SHIFT)
-        velocity_at = np.zeros(2 * count, dtype=np.int64)
-        velocity_at[event < NOTE_OFF] = np.where(np.diff(velocity, prepend=0) != 0, VELOCITY + velocity, 0)
-        place = np.cumsum(shifts + (velocity_at > 0) + 1) - 1 + begin
-
-        ids = np.full((place[-1] + 1 if count else begin) + end, TIME_SHIFT + LONGEST_SHIFT, dtype=np.uint16)
-        ids[place] = event
-        louder = np.flatnonzero(velocity_at)
-        ids[place[louder] - 1] = velocity_at[louder]
-        later = np.flatnonzero(gap)
-        last_shift = place[later] - 1 - (velocity_at[later] > 0)
-        ids[last_shift] = TIME_SHIFT + gap[later] - LONGEST_SHIFT * (shifts[later] - 1)
-        if begin:
-            ids[0] = self.begin_id
-        if end:
-            ids[-1] = self.end_id
-        return ids
+        return self._write(notes, begin=begin, end=end)
 
     def decode_notes(self, ids: ArrayLike) -> Notes:
         """Turn any ids into notes.
@@ -120,18 +95,35 @@ class PerformanceTokenizer(Tokenizer):
         A NOTE_OFF without its note is left out; a NOTE_ON ends the note of its pitch that sounds, which is left out if
         it began on that step; notes that sound at the end stop there; notes before the first VELOCITY get 61.
         """
-        step, on_at, end, velocity = self._parse(ids)
-        on = step[on_at]
-        pitch = self.known_ids(ids)[on_at]
-        place = ties.places(on, np.diff(pitch, prepend=0) <= 0)
-        whole = end > on
-        onset_s = ties.seconds(on, place, step_ms=STEP_MS)[whole]
+        parsed = self._parse(ids)
+        onset_s = parsed.onset_s
         return Notes(
             onset_s=onset_s,
-            duration_s=end[whole] * STEP_MS / 1000 - onset_s,
-            pitch=pitch[whole],
-            velocity=velocity[whole],
+            duration_s=parsed.off * STEP_MS / 1000 - onset_s,
+            pitch=parsed.pitch,
+            velocity=parsed.velocity,
         )
+
+    def edit_notes(self, ids: ArrayLike, change: Callable[[Notes], Notes]) -> Ids:
+        """Change the notes of a window of a piece; see ``Tokenizer.edit_notes``.
+
+        Notes that sound when the window begins or ends take part: they begin or end very far from it.
+        """
+        given = np.asarray(ids, dtype=np.uint16)
+        parsed = self._parse(given)
+        # Those that began before keep the order in which they end.
+        count = len(parsed.early_pitch)
+        onset_s = np.concatenate((np.arange(count) - _FAR_S, parsed.onset_s))
+        off_s = np.concatenate((parsed.early_off, parsed.off)) * STEP_MS / 1000
+        off_s[count:][parsed.is_open] = _FAR_S
+        notes = Notes(
+            onset_s=onset_s,
+            duration_s=off_s - onset_s,
+            pitch=np.concatenate((parsed.early_pitch, parsed.pitch)),
+            velocity=np.concatenate((np.ones(count, dtype=np.int64), parsed.velocity + 1)),
+        )
+        edges = (given == EDGE).tolist()
+        return self._write(change(notes), begin=edges[:1] == [True], end=edges[1:][-1:] == [True])
 
     def prompt_ids(self, notes: Notes) -> Ids:
         """Turn notes into the ids that a continuation follows: opened, not closed; every note has ended."""
@@ -139,15 +131,12 @@ class PerformanceTokenizer(Tokenizer):
 
     def count_notes(self, ids: ArrayLike) -> int:
         """Count the notes that ``decode_notes`` would give."""
-        step, on_at, end, _ = self._parse(ids)
-        return int(np.count_nonzero(end > step[on_at]))
+        return len(self._parse(ids).pitch)
 
     def window_starts(self, ids: ArrayLike) -> NDArray[np.int64]:
-        """Give 0 and the positions where notes begin: their NOTE_ON, or the VELOCITY before it."""
+        """Give 0 and the positions of VELOCITYs, rising: there a note begins, and no velocity needs to be known."""
         given = np.asarray(ids)
-        is_velocity = (given > VELOCITY) & (given < EDGE)
-        starts = is_velocity | (given < NOTE_OFF)
-        starts[1:] &= ~is_velocity[:-1]
+        starts = (given > VELOCITY) & (given < EDGE)
         starts[:1] = True
         return np.flatnonzero(starts)
 
@@ -166,37 +155,90 @@ class PerformanceTokenizer(Tokenizer):
     def _farthest_step(self) -> int:
         return self.farthest_s * 1000 // STEP_MS
 
-    def _parse(
-        self, ids: ArrayLike
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Follow the events.
+    def _write(self, notes: Notes, *, begin: bool, end: bool) -> Ids:
+        on = np.where(notes.onset_s < -_FAR_S / 10, -1, self._steps(notes.onset_s))
+        kept = _last_of_each(on * 128 + notes.pitch)
+        on, pitch, count = on[kept], notes.pitch[kept], len(kept)
+        off_s = (notes.onset_s + notes.duration_s)[kept]
+        off = np.maximum(self._steps(off_s), on + 1)
+        off = np.minimum(off, on + steps_to_repeat(on, pitch))
+        velocity = (notes.velocity[kept] - 1) // VELOCITY_STEP + 1
 
-        Returns
-        -------
-        tuple
-            The step of each known id, and for each NOTE_ON its position among them, the step where its note ends (its
-            own step when it is struck again there) and its velocity; all int64.
-        """
+        # Notes that end on a step are older than those that begin on it, so sorting by number puts them first.
+        order = np.argsort(np.concatenate((on, off)) * count + np.tile(np.arange(count), 2), kind="stable")
+        order = order[np.concatenate((on >= 0, off_s < _FAR_S / 10))[order]]
+        step = np.concatenate((on, off))[order]
+        event = np.concatenate((pitch, pitch + NOTE_OFF))[order]
+        gap = np.diff(step, prepend=0)
+        shifts = -(-gap // LONGEST_SHIFT)
+        velocity_at = np.zeros(len(order), dtype=np.int64)
+        velocity_at[event < NOTE_OFF] = np.where(
+            np.diff(velocity[on >= 0], prepend=0) != 0, VELOCITY + velocity[on >= 0], 0
+        )
+        place = np.cumsum(shifts + (velocity_at > 0) + 1) - 1 + begin
+
+        ids = np.full((place[-1] + 1 if len(place) else begin) + end, TIME_SHIFT + LONGEST_SHIFT, dtype=np.uint16)
+        ids[place] = event
+        louder = np.flatnonzero(velocity_at)
+        ids[place[louder] - 1] = velocity_at[louder]
+        later = np.flatnonzero(gap)
+        last_shift = place[later] - 1 - (velocity_at[later] > 0)
+        ids[last_shift] = TIME_SHIFT + gap[later] - LONGEST_SHIFT * (shifts[later] - 1)
+        ids[:begin] = self.begin_id
+        ids[len(ids) - end :] = self.end_id
+        return ids
+
+    def _parse(self, ids: ArrayLike) -> _Parsed:
         known = self.known_ids(ids)
         is_shift = (known > TIME_SHIFT) & (known <= VELOCITY)
         step = np.minimum(np.cumsum(np.where(is_shift, known - TIME_SHIFT, 0)), self._farthest_step)
         position = np.arange(len(known))
         velocity_at = np.maximum.accumulate(np.where((known > VELOCITY) & (known < EDGE), position, -1))
-        velocity = 1 + VELOCITY_STEP * (known[velocity_at] - VELOCITY - 1)
+        velocity = np.where(velocity_at < 0, DEFAULT_VELOCITY, 1 + VELOCITY_STEP * (known[velocity_at] - VELOCITY - 1))
 
-        events = np.flatnonzero(known < TIME_SHIFT + 1)
+        # Pitch by pitch, a NOTE_ON lasts until the next event.
+        events = np.flatnonzero(known <= TIME_SHIFT)
         events = events[np.argsort((known[events] % NOTE_OFF).astype(np.uint8), kind="stable")]
-        is_on = known[events] < NOTE_OFF
-        end = np.full(len(events), step[-1] if len(step) else 0)
-        struck_again = np.zeros(len(events), dtype=np.bool_)
-        followed = np.flatnonzero(known[events[1:]] % NOTE_OFF == known[events[:-1]] % NOTE_OFF)
-        end[followed] = step[events[followed + 1]]
-        struck_again[followed] = is_on[followed + 1]
-        end = np.where(struck_again, end, np.maximum(end, step[events] + 1))
-        on_at, end = events[is_on], end[is_on]
-        order = np.argsort(on_at)
-        on_at, end = on_at[order], end[order]
-        return step, on_at, end, np.where(velocity_at[on_at] < 0, DEFAULT_VELOCITY, velocity[on_at])
+        pitch, is_on = known[events] % NOTE_OFF, known[events] < NOTE_OFF
+        is_first = np.diff(pitch, prepend=-1) != 0
+        is_open = np.append(is_first[1:], True)[: len(events)]
+        next_is_on = np.append(is_on[1:], False)[: len(events)] & ~is_open
+        off = np.where(is_open, step[-1:], np.append(step[events[1:]], 0)[: len(events)])
+        off = np.where(next_is_on, off, np.maximum(off, step[events] + 1))
+        early = np.sort(events[is_first & ~is_on])
+        whole = np.flatnonzero(is_on & (off > step[events]))
+        whole = whole[np.argsort(events[whole])]
+        on_at = events[whole]
+        return _Parsed(
+            on=step[on_at],
+            off=off[whole],
+            pitch=known[on_at],
+            velocity=velocity[on_at],
+            is_open=is_open[whole],
+            early_off=step[early],
+            early_pitch=known[early] - NOTE_OFF,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parsed:
+    """The notes in the order of their NOTE_ONs, in steps; int64 [N], but bool [N] for ``is_open``.
+
+    ``is_open`` tells which have no end, ``early_off`` and ``early_pitch`` [K] where those end that have no beginning.
+    """
+
+    on: NDArray[np.int64]
+    off: NDArray[np.int64]
+    pitch: NDArray[np.int64]
+    velocity: NDArray[np.int64]
+    is_open: NDArray[np.bool_]
+    early_off: NDArray[np.int64]
+    early_pitch: NDArray[np.int64]
+
+    @property
+    def onset_s(self) -> NDArray[np.float64]:
+        place = ties.places(self.on, np.diff(self.pitch, prepend=0) <= 0)
+        return ties.seconds(self.on, place, step_ms=STEP_MS)
 
 
 def _last_of_each(key: NDArray[np.int64]) -> NDArray[np.int64]:
