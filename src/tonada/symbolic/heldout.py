@@ -10,16 +10,16 @@ use while training, and its result can not be taken for the former.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tonada.errors import ConfigError
+from tonada.jsontext import to_json
 from tonada.seeding import rng
 from tonada.symbolic.baselines import Baseline
 from tonada.symbolic.scoring import Bools, Figures, Floats, check_pieces, figures, find_targets, slot_names
@@ -82,7 +82,7 @@ class HeldOut:
 
     def to_json(self) -> str:
         """Give everything as JSON; what cannot be told (the accuracy of a slot without ids) is null."""
-        return json.dumps(_without_nan(asdict(self)), indent=1, ensure_ascii=False, allow_nan=False)
+        return to_json(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,11 +243,3 @@ def _context_of(model: Predictor, context: int | None) -> int:
     if context < 2:
         raise ConfigError(f"the context must be at least 2 ids to be halved; got {context}")
     return int(context)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,31 @@
+"""Results as JSON: dataclasses become objects, and what is not a number becomes null, which every reader knows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def to_json(value: Any) -> str:
+    """Give a value as JSON text, indented, in Unicode.
+
+    Parameters
+    ----------
+    value
+        Dataclasses, mappings, lists, tuples, texts, numbers, booleans and None, in any nesting; NaN and infinities
+        become null.
+    """
+    return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
