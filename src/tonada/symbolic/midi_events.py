@@ -24,7 +24,16 @@ END_OF_TRACK: Final = 0x2F
 
 NOTE_OFF: Final = 0x8
 NOTE_ON: Final = 0x9
-"""The kinds of channel events, the upper four bits of a status: off and on."""
+CONTROL: Final = 0xB
+PROGRAM: Final = 0xC
+BEND: Final = 0xE
+"""The kinds of channel events: the upper four bits of a status."""
+
+NAME: Final = 0x03
+TEMPO: Final = 0x51
+METER: Final = 0x58
+KEY: Final = 0x59
+"""The types of meta events that are read."""
 
 _BLOCK: Final = 1 << 20  # bytes whose event lengths are worked out at once: bounds the memory for large files
 _TAIL: Final = 8  # no event without a payload is longer: so near the end the careful path decodes

@@ -17,6 +17,8 @@ _Part = TypeVar("_Part", TempoMap, Meters, Keys, "Track")
 SUSTAIN = 64
 """The control number of the sustain pedal; values from 64 up are down."""
 
+DRUM_CHANNEL = 9
+"""The index of channel 10, whose pitches are drums."""
 
 _NOTE_COLUMNS: Final = ("onset_ticks", "duration_ticks", "pitch", "velocity")
 _CONTROL_COLUMNS: Final = ("control_ticks", "control_number", "control_value")
@@ -49,7 +51,10 @@ class Track:
     program
         General MIDI instrument, 0–127; 0 is the grand piano.
     is_drum
-        Whether it is on the percussion channel (10, index 9), where pitches are drums.
+        Whether pitches are drums.
+    channel
+        The channel that it came on, 0–15, and is written to if that is free; None for any. `DRUM_CHANNEL` is for drums
+        alone. Where a track goes is no part of what `Score.equals` compares.
     onset_ticks, duration_ticks, pitch, velocity
         The notes; int64 [N]: ≥ 0, ≥ 0, 0–127, 1–127, sorted by (onset, pitch). Overlapping notes of one pitch are kept.
     control_ticks, control_number, control_value
@@ -66,6 +71,7 @@ class Track:
     name: str = ""
     program: int = 0
     is_drum: bool = False
+    channel: int | None = None
     onset_ticks: Ints = field(default_factory=_none)
     duration_ticks: Ints = field(default_factory=_none)
     pitch: Ints = field(default_factory=_none)
@@ -89,6 +95,10 @@ class Track:
                 object.__setattr__(self, name, int_column(column[order]))
         if not 0 <= self.program <= 127:
             raise ValueError(f"program must lie in 0 to 127; got {self.program}")
+        if self.channel is not None and not (
+            0 <= self.channel <= 15 and (self.channel == DRUM_CHANNEL) == self.is_drum
+        ):
+            raise ValueError(f"channel must lie in 0 to 15, with {DRUM_CHANNEL} for drums alone; got {self.channel}")
 
     @property
     def end_ticks(self) -> int:
@@ -275,7 +285,7 @@ class Score:
 def _differences(owner: str, mine: _Part, theirs: _Part) -> list[str]:
     found = []
     for entry in fields(mine):
-        if not entry.init:
+        if not entry.init or entry.name == "channel":
             continue
         one, other = getattr(mine, entry.name), getattr(theirs, entry.name)
         label = f"{owner}, {entry.name}"
