@@ -114,9 +114,10 @@ def fit_baselines(
     def count() -> None:
         for name, (cells, counts) in tables.items():
             rows = np.concatenate([_rows(name, targets, tokenizer.vocabulary_size) for targets in waiting])
-            added = rows * tokenizer.vocabulary_size + np.concatenate([targets.token for targets in waiting])
+            tokens = np.concatenate([targets.token for targets in waiting])
+            added, often = np.unique(rows * tokenizer.vocabulary_size + tokens, return_counts=True)
             merged, place = np.unique(np.concatenate([cells, added]), return_inverse=True)
-            weights = np.concatenate([counts, np.ones_like(added)])
+            weights = np.concatenate([counts, often])
             tables[name] = merged, np.bincount(place, weights=weights, minlength=len(merged)).astype(np.int64)
         waiting.clear()
 
