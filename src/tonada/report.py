@@ -1,0 +1,140 @@
+"""The report of a training run: one HTML file with curves, settings and samples, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import statistics
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from tonada.charts import Line, line_chart
+from tonada.config import read_toml
+from tonada.files import write_text
+from tonada.runs import read_log
+
+CURVE_POINTS = 400
+"""Points of a training curve, at most; each is the mean of the steps that it stands for."""
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+table { border-collapse: collapse; margin: 1rem 0 }
+td, th { padding: .2rem .8rem; border-bottom: 1px solid #ddd; text-align: left }
+svg, img { max-width: 100%; height: auto } figure { margin: 1.5rem 0 } code { background: #f4f4f4; padding: 0 .2rem }
+"""
+
+
+def write_report(run: Path) -> Path:
+    """Write ``report.html`` of a run, from its config, its log and what lies in ``samples/``.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+
+    Returns
+    -------
+    Path
+        The report.
+
+    Raises
+    ------
+    DataError
+        The folder is no run folder, or cannot be written.
+    """
+    config, records = read_toml(run / "config.toml"), read_log(run)
+    parts = [
+        f"<h1>{escape(str(config['model'].get('name', 'model')))}: {escape(run.resolve().name)}</h1>",
+        _summary(records),
+        *(f"<figure>{chart}</figure>" for chart in _charts(records)),
+        _samples(run / "samples"),
+        "<h2>Settings</h2>",
+        *(_settings(name, table) for name, table in config.items() if isinstance(table, Mapping)),
+    ]
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(run.resolve().name)}</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+    )
+    path = run / "report.html"
+    write_text(path, page)
+    return path
+
+
+def _summary(records: Sequence[Mapping[str, Any]]) -> str:
+    if not records:
+        return "<p>No step has been taken yet.</p>"
+    last = records[-1]
+    text = f"{last['step']} steps in {last['seconds'] / 60:.1f} minutes."
+    validations = [record for record in records if "validation" in record]
+    if validations:
+        best = min(validations, key=lambda record: record["validation"]["score"])
+        text += f" Best validation score {best['validation']['score']:.4f}, after step {best['step']}."
+    return f"<p>{text}</p>"
+
+
+def _charts(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Draw the losses of each group, the validation figures, the gradient norm and the learning rate."""
+    groups = sorted({group for record in records for group in record["loss"]})
+    charts = []
+    for group in groups:
+        own = [record for record in records if group in record["loss"]]
+        terms = sorted({term for record in own for term in record["loss"][group]})
+        lines = [
+            _thinned(term, own, [record["loss"][group].get(term, float("nan")) for record in own]) for term in terms
+        ]
+        charts.append(line_chart(lines, x_label="step", y_label="training loss", title=f"Training loss: {group}"))
+    validations = [record for record in records if "validation" in record]
+    for name in sorted({name for record in validations for name in record["validation"]}):
+        line = Line(
+            name=name,
+            x=[record["step"] for record in validations],
+            y=[record["validation"].get(name, float("nan")) for record in validations],
+        )
+        charts.append(line_chart([line], x_label="step", y_label=f"validation: {name}", title=f"Validation: {name}"))
+    for name, label in (("gradient_norm", "gradient norm"), ("learning_rate", "learning rate")):
+        own = [record for record in records if name in record]
+        line = _thinned(label, own, [record[name] for record in own])
+        charts.append(line_chart([line], x_label="step", y_label=label, title=label.capitalize(), height=200))
+    return charts
+
+
+def _thinned(name: str, records: Sequence[Mapping[str, Any]], values: Sequence[float]) -> Line:
+    """Average neighbouring steps, so that a long run's curve stays small and readable."""
+    size = max(1, -(-len(values) // CURVE_POINTS))
+    starts = range(0, len(values), size)
+    return Line(
+        name=name if size == 1 else f"{name} (mean of {size})",
+        x=[statistics.fmean(record["step"] for record in records[start : start + size]) for start in starts],
+        y=[statistics.fmean(values[start : start + size]) for start in starts],
+    )
+
+
+def _samples(folder: Path) -> str:
+    """Show every picture of the folder, and offer the MIDI file or play the sound of the same name."""
+    figures = []
+    for picture in sorted(folder.glob("*.svg"), reverse=True):
+        links = []
+        for suffix, kind in ((".mid", "audio/midi"), (".ogg", "audio/ogg")):
+            file = picture.with_suffix(suffix)
+            if file.is_file():
+                data = f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+                links.append(
+                    f'<audio controls src="{data}"></audio>'
+                    if suffix == ".ogg"
+                    else f'<a download="{escape(file.name)}" href="{data}">{escape(file.name)}</a>'
+                )
+        image = base64.b64encode(picture.read_bytes()).decode()
+        figures.append(
+            f'<figure><img alt="Piano roll of {escape(picture.stem)}" src="data:image/svg+xml;base64,{image}">'
+            f"<figcaption>{escape(picture.stem)} {' '.join(links)}</figcaption></figure>"
+        )
+    return f"<h2>Samples</h2>{''.join(figures)}" if figures else ""
+
+
+def _settings(name: str, table: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(key)}</td><td><code>{escape(str(value))}</code></td></tr>" for key, value in table.items()
+    )
+    return f"<h3>{escape(name)}</h3><table>{rows}</table>"
