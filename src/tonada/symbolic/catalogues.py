@@ -21,7 +21,7 @@ SYSTEMS: tuple[tuple[str, str], ...] = (
     ("z", r"z"),
     ("m", r"m"),
     ("anh", r"anh"),
-    ("op", r"o"),
+    ("op", r"o(?=_?\d)"),
 )
 # Single letters count only with the composers whom the catalogue lists: elsewhere they are something else.
 LISTED: dict[str, frozenset[str]] = {
@@ -108,7 +108,7 @@ NAMED: tuple[tuple[str, str, str, int, int | None], ...] = (
     ("schumann", "kreisleriana", "op", 16, None),
     ("schumann", "symphonic etude", "op", 13, None),
 )
-# Series counted through a composer's whole output: words of the form → the collection that holds them, where there is one.
+# Forms counted through a composer's whole output, and the collection that holds them where there is one.
 SERIES: tuple[tuple[str, str, str | None, int], ...] = (
     ("liszt", "hungarian rhapsody", "s", 244),
     ("liszt", "rhapsody", "s", 244),

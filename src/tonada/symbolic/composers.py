@@ -33,15 +33,16 @@ _SPELLINGS = {
 }
 _NOBODY = frozenset({"", "anonymous", "anon", "traditional", "trad", "unknown", "various", "composer"})
 # Surnames by which a composer is recognised in a file's path when no table names one.
-_KNOWN = frozenset(
-    "albeniz alkan bach balakirev bartok beethoven berg bizet boccherini brahms bruckner burgmuller busoni buxtehude byrd "
-    "chaminade chopin cimarosa clementi couperin czerny debussy diabelli dussek dvorak elgar faure field franck froberger "
-    "gershwin ginastera glazunov glinka godowsky gottschalk gounod granados grieg handel haydn hummel ives janacek joplin "
-    "kabalevsky khachaturian kuhlau liadov liszt lyapunov macdowell mahler massenet medtner mendelssohn messiaen milhaud "
-    "moscheles mompou moszkowski mozart mussorgsky pachelbel paderewski paganini poulenc prokofiev purcell rachmaninoff "
-    "rameau ravel reger rossini rubinstein satie scarlatti schonberg schubert schumann scriabin shostakovich sibelius smetana "
-    "soler stravinsky strauss sweelinck tchaikovsky telemann thalberg verdi villa-lobos vivaldi wagner weber webern".split()
-)
+_KNOWN_NAMES = """
+albeniz alkan bach balakirev bartok beethoven berg bizet boccherini brahms bruckner burgmuller busoni buxtehude byrd
+chaminade chopin cimarosa clementi couperin czerny debussy diabelli dussek dvorak elgar faure field franck froberger
+gershwin ginastera glazunov glinka godowsky gottschalk gounod granados grieg handel haydn hummel ives janacek joplin
+kabalevsky khachaturian kuhlau liadov liszt lyapunov macdowell mahler massenet medtner mendelssohn messiaen milhaud
+moscheles mompou moszkowski mozart mussorgsky pachelbel paderewski paganini poulenc prokofiev purcell rachmaninoff
+rameau ravel reger rossini rubinstein satie scarlatti schonberg schubert schumann scriabin shostakovich sibelius
+smetana soler stravinsky strauss sweelinck tchaikovsky telemann thalberg verdi villa-lobos vivaldi wagner weber webern
+"""
+_KNOWN = frozenset(_KNOWN_NAMES.split())
 
 
 def composer_keys(name: str) -> frozenset[str]:
@@ -71,9 +72,9 @@ def composer_in_path(path: str) -> str:
         Folders and file name, separated by ``/``.
     """
     for word in re.findall(r"[^\W\d_]+", fold(re.sub(r"([a-z])([A-Z])", r"\1 \2", path))):
-        key = _SPELLINGS.get(word, word)
-        if key in _KNOWN:
-            return key.title()
+        surname: str = _SPELLINGS.get(word, word)
+        if surname in _KNOWN:
+            return surname.title()
     return ""
 
 

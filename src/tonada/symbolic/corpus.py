@@ -1,4 +1,4 @@
-"""Preparing MIDI for training: read, select, tokenize, drop duplicates, split by work, report what was left out and why."""
+"""Preparing MIDI for training: select, read, tokenize, drop duplicates, split by work, report what was left out."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tonada import registry
 from tonada.config import from_mapping, to_mapping
-from tonada.data import SPLITS, Piece, write_dataset
+from tonada.data import SPLITS, Piece, require_free, write_dataset
 from tonada.errors import ConfigError, DataError
 from tonada.files import translated_errors
 from tonada.symbolic.composers import composer_in_path
 from tonada.symbolic.reading import Reading, read_all
-from tonada.symbolic.selection import parse_where, select
-from tonada.symbolic.sources import RENAMED, MidiFile, list_sources
+from tonada.symbolic.selection import parse_selection, select
+from tonada.symbolic.sources import MidiFile, list_sources
 from tonada.symbolic.splits import SPELLINGS, Candidate, Settled, settle
 from tonada.symbolic.works import work_of
 
@@ -132,7 +133,8 @@ def prepare_corpus(
         raise ConfigError(f"validation and test shares must leave something; got {validation_share} and {test_share}")
     tokenizer_class = registry.resolve("tokenizer", tokenizer)
     config = to_mapping(from_mapping(tokenizer_class.Config, tokenizer_config or {}))
-    wanted = _wanted(where, composer, title, split)
+    wanted = parse_selection(where, composer=composer, title=title, split=split)
+    require_free(folder, overwrite=overwrite)
 
     listing = list_sources([Path(source) for source in sources])
     if not listing.files:
@@ -153,18 +155,20 @@ def prepare_corpus(
                 tokenizer=tokenizer,
                 config=config,
                 min_notes=min_notes,
-                jobs=jobs if jobs is not None else len(os.sched_getaffinity(0)),
+                jobs=_cores() if jobs is None else jobs,
                 progress=progress,
             )
-            for file, reading in zip(files, readings, strict=True):
-                if reading.ids is None:
-                    skipped.append({"name": file.name, "collection": file.source, "reason": reading.reason})
-                    continue
-                stored.append(_Stored(start=stream.tell() // 2, length=len(reading.ids), file=file, reading=reading))
-                pieces.append(_candidate(file, place=len(pieces), reading=reading))
-                stream.write(reading.ids.tobytes())
+            with closing(readings):
+                for file, reading in zip(files, readings, strict=True):
+                    if reading.ids is None:
+                        skipped.append({"name": file.name, "collection": file.collection, "reason": reading.reason})
+                        continue
+                    start = stream.tell() // reading.ids.itemsize
+                    stream.write(reading.ids.tobytes())
+                    pieces.append(_candidate(file, place=len(pieces), reading=reading))
+                    stored.append(_Stored(file, start, len(reading.ids), reading.notes, reading.seconds))
         chosen = {file.name for file in files}
-        elsewhere = [_candidate(file) for file in everything if file.name not in chosen]
+        elsewhere = [_candidate(file) for file in (*everything, *listing.others) if file.name not in chosen]
         settled = settle(pieces, elsewhere=elsewhere, seed=seed, shares=(validation_share, test_share))
         skipped.extend(settled.skipped)
         if not settled.kept:
@@ -174,33 +178,36 @@ def prepare_corpus(
             "seed": seed,
             "shares": {"validation": validation_share, "test": test_share},
             "min_notes": min_notes,
-            "collections": sorted({file.source for file in files}),
+            "collections": sorted({file.collection for file in files}),
         }
         return _write(
-            folder, spill, settled, stored, skipped, codec=tokenizer, codec_config=config, facts=facts, overwrite=overwrite
+            folder,
+            spill,
+            settled,
+            stored,
+            skipped,
+            codec=tokenizer,
+            codec_config=config,
+            facts=facts,
+            overwrite=overwrite,
         )
     finally:
         spill.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Stored:
+def _cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _Stored(NamedTuple):
     """Where a piece's ids lie in the spill file, and what the catalogue says about it."""
 
+    file: MidiFile
     start: int
     length: int
-    file: MidiFile
-    reading: Reading
-
-
-def _wanted(
-    where: Mapping[str, str] | Sequence[str], composer: str | Sequence[str] | None, title: str | None, split: str | None
-) -> dict[str, list[str]]:
-    wanted = parse_where(where)
-    for column, value in (("composer", composer), ("title", title), ("split", split)):
-        if value:
-            wanted.setdefault(column, []).extend([value] if isinstance(value, str) else value)
-    return {RENAMED.get(column, column): values for column, values in wanted.items()}
+    notes: int
+    seconds: float
 
 
 def _with_names(file: MidiFile) -> MidiFile:
@@ -214,7 +221,7 @@ def _candidate(file: MidiFile, *, place: int = 0, reading: Reading | None = None
     facts = file.facts
     return Candidate(
         name=file.name,
-        collection=file.source,
+        collection=file.collection,
         table=file.table,
         declared=SPELLINGS.get(facts.get("split", "").casefold(), ""),
         work=work_of(facts.get("composer", ""), facts.get("title", ""), facts.get("work_key", "")),
@@ -252,19 +259,19 @@ def _write(
             before = totals[piece.split]
             totals[piece.split] = SplitTotals(
                 pieces=before.pieces + 1,
-                notes=before.notes + entry.reading.notes,
+                notes=before.notes + entry.notes,
                 ids=before.ids + entry.length,
-                seconds=before.seconds + entry.reading.seconds,
+                seconds=before.seconds + entry.seconds,
             )
             metadata = {
                 "composer": entry.file.facts.get("composer", ""),
                 "title": entry.file.facts.get("title", ""),
                 "work": piece.work.key,
-                "notes": entry.reading.notes,
-                "seconds": round(entry.reading.seconds, 3),
+                "notes": entry.notes,
+                "seconds": round(entry.seconds, 3),
                 "collection": piece.collection,
                 **{name: text for name, text in entry.file.facts.items() if name not in UNREPEATED},
-                "digest": entry.reading.digest,
+                "digest": piece.digest,
             }
             array = ids[entry.start : entry.start + entry.length]
             yield Piece(name=piece.name, split=piece.split, array=array, metadata=metadata)

@@ -1,14 +1,15 @@
 """Pieces that share notes, whatever their titles say: rare n-grams of pitch intervals, sampled by their hash.
 
-A piece is written as one line of pitches: onsets closer than 40 ms are one chord, chords in time order, pitches rising inside
-each, so that a rolled chord or a hasty left hand changes little. An n-gram is six successive intervals of that line:
-transposition, tempo, loudness and pedal do not matter. Hashes that are 0 modulo 4 are kept (mod-sampling, as in
-Schleimer, Wilkerson & Aiken, "Winnowing", SIGMOD 2003, section 3): the same n-grams of every piece.
+A piece is written as one line of pitches: onsets closer than 40 ms are one chord, chords in time order, pitches rising
+inside each, so that a rolled chord or a hasty left hand changes little. An n-gram is six successive intervals of that
+line: transposition, tempo, loudness and pedal do not matter. Hashes that are 0 modulo 4 are kept ("0 mod p" sampling,
+Schleimer, Wilkerson & Aiken, "Winnowing", SIGMOD 2003, section 2): the same n-grams of every piece.
 
-The *share* of two pieces is the weight of the n-grams that they have in common over the weight of all n-grams of the one
-with less, an n-gram in d of N pieces weighing log(1 + N / d): a scale is nobody's. Measured on the 1276 pieces of MAESTRO v3: two performances of one work share 0.19
-or more in 95 % of 2323 pairs (median 0.44; the rest are mostly other movements under one title), works of different composers
-at most 0.022 in all of 731 712 pairs but 19, where a title names the wrong composer (0.34 and more).
+The *share* of two pieces is the weight of the n-grams that they have in common over the weight of all n-grams of the
+one with less, an n-gram in d of N pieces weighing log(1 + N / d): a scale is nobody's. Measured on the 1276 pieces of
+MAESTRO v3: two performances of one work share 0.19 or more in 95 % of 2323 pairs (median 0.44; the rest are mostly
+different movements under one title), works of different composers at most 0.022 in all of 731 712 pairs but 19, where
+a title names the wrong composer (0.34 and more).
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def fingerprint(notes: Notes) -> Hashes:
     for position in range(INTERVALS):
         code = (code << np.uint64(8)) | intervals[position : position + count]
     hashes = np.unique(_mixed(code))
-    return hashes[hashes % np.uint64(SAMPLE) == 0]
+    sampled: Hashes = hashes[hashes % np.uint64(SAMPLE) == 0]
+    return sampled
 
 
 def find_shared(fingerprints: Sequence[Hashes], *, from_share: float = SAME_FROM) -> list[Overlap]:
@@ -113,8 +115,8 @@ def find_shared(fingerprints: Sequence[Hashes], *, from_share: float = SAME_FROM
         code, each = _pairs(owner, starts[block], spread[block], weight[block], pieces)
         unique, inverse, count = np.unique(code, return_inverse=True, return_counts=True)
         codes.append(unique)
-        sums.append(np.bincount(inverse, each, minlength=len(unique)))
-        counts.append(count)
+        sums.append(np.bincount(inverse, each, minlength=len(unique)).astype(np.float64))
+        counts.append(count.astype(np.int64))
     unique, inverse = np.unique(np.concatenate(codes), return_inverse=True)
     shared = np.bincount(inverse, np.concatenate(sums), minlength=len(unique))
     ngrams = np.bincount(inverse, np.concatenate(counts), minlength=len(unique)).astype(np.int64)

@@ -7,7 +7,7 @@ import multiprocessing
 import signal
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -90,16 +90,18 @@ class Reader:
             score = read_midi_bytes(data, path=Path(file.name))
         except DataError as error:
             return Reading(reason=error.reason)
+        silent = score.why_silent
+        if silent is not None:
+            return Reading(reason=silent)
         notes = fold_pedal(score)
-        if not len(notes):
-            drums = any(track.is_drum and len(track.pitch) for track in score.tracks)
-            return Reading(reason="only drums" if drums else "no notes")
         if len(notes) < self.min_notes:
             return Reading(reason=f"fewer than {self.min_notes} notes ({len(notes)})")
         if notes.end_s > MAX_PIECE_S:
-            return Reading(reason=f"lasts {notes.end_s / 3600:.0f} h; more than {MAX_PIECE_S / 3600:.0f} h are broken times")
+            return Reading(
+                reason=f"lasts {notes.end_s / 3600:.0f} h; more than {MAX_PIECE_S / 3600:.0f} h are broken times"
+            )
         return Reading(
-            ids=self.tokenizer.encode_notes(notes),
+            ids=self.tokenizer.encode(score),
             notes=len(notes),
             seconds=notes.end_s,
             digest=hashlib.blake2b(data, digest_size=16).hexdigest(),
@@ -121,7 +123,7 @@ def read_all(
     min_notes: int,
     jobs: int,
     progress: Callable[[int, int], None] | None = None,
-) -> Iterator[Reading]:
+) -> Generator[Reading]:
     """Read files, in their order, with at most a few batches per process waiting.
 
     Parameters
@@ -189,7 +191,7 @@ _reader: Reader | None = None
 
 
 def _start_worker(tokenizer: str, config: Mapping[str, Any], min_notes: int) -> None:
-    global _reader  # noqa: PLW0603 — a worker process has one reader
+    global _reader
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the workers; theirs would be a second traceback
     _reader = Reader(tokenizer, config, min_notes)
 
@@ -201,7 +203,7 @@ def _read_batch(files: Sequence[MidiFile]) -> list[Reading]:
 
 
 def _notes_digest(notes: Notes) -> str:
-    """Hash onsets and pitches, in steps of 10 ms from the first onset: the same for a file saved anew, or with other loudness."""
+    """Hash onsets and pitches, in steps of 10 ms from the first onset: the same for a file that was saved anew."""
     steps = np.floor((notes.onset_s - notes.onset_s[0]) * 100 + 0.5).astype(np.int64)
     order = np.lexsort((notes.pitch, steps))
     return hashlib.blake2b(np.stack((steps[order], notes.pitch[order])).tobytes(), digest_size=16).hexdigest()

@@ -9,26 +9,37 @@ from collections.abc import Callable, Mapping, Sequence
 from tonada.errors import ConfigError, DataError, UnknownNameError
 from tonada.symbolic.composers import composer_keys
 from tonada.symbolic.sources import MidiFile
+from tonada.symbolic.tables import RENAMED
 from tonada.symbolic.titles import fold
 
 
-def parse_where(where: Mapping[str, str] | Sequence[str]) -> dict[str, list[str]]:
-    """Turn ``column=value`` texts, or a mapping, into column → wanted values.
+def parse_selection(
+    where: Mapping[str, str] | Sequence[str], **columns: str | Sequence[str] | None
+) -> dict[str, list[str]]:
+    """Gather what is wanted as column → values, under the names that the catalogue has.
+
+    Parameters
+    ----------
+    where
+        ``column=value`` texts, or a mapping; values of one column are alternatives.
+    **columns
+        Columns that have a parameter of their own, with one value, several, or none.
 
     Raises
     ------
     ConfigError
         A text is not ``column=value``.
     """
-    if isinstance(where, Mapping):
-        return {column: [value] for column, value in where.items()}
     wanted: defaultdict[str, list[str]] = defaultdict(list)
-    for text in where:
+    for text in [f"{column}={value}" for column, value in where.items()] if isinstance(where, Mapping) else where:
         column, separator, value = text.partition("=")
         if not separator or not column.strip() or not value.strip():
             raise ConfigError(f"'{text}' is not COLUMN=VALUE. Write, for example, --where year=2004")
         wanted[column.strip()].append(value.strip())
-    return dict(wanted)
+    for column, values in columns.items():
+        if values:
+            wanted[column].extend([values] if isinstance(values, str) else values)
+    return {RENAMED.get(column, column): values for column, values in wanted.items()}
 
 
 def select(files: Sequence[MidiFile], wanted: Mapping[str, Sequence[str]]) -> list[MidiFile]:

@@ -1,7 +1,7 @@
 """Train, validation and test: declared splits stay, everything else is split by work, and no work is on both sides.
 
-Works are compared by title (`tonada.symbolic.works`) and, since titles lie, by notes (`tonada.symbolic.duplicates`). Who
-yields to whom is a matter of rank; a *benchmark* is a table that declares all three splits, as MAESTRO's does.
+Works are compared by title (`tonada.symbolic.works`) and, since titles lie, by notes (`tonada.symbolic.duplicates`).
+Who yields to whom is a matter of rank; a *benchmark* is a table that declares all three splits, as MAESTRO's does.
 
 0. held-out pieces of a benchmark: they stay as they are, always;
 1. its training pieces: dropped when they share a work with rank 0;
@@ -90,8 +90,8 @@ def settle(
     candidates
         In the order of the sources; ``place`` is the position in this order.
     elsewhere
-        Pieces of the sources' tables that were not selected: training pieces yield to the works of a benchmark's held-out
-        ones, too.
+        Pieces of the sources' tables that were not selected: training pieces yield to the works of a benchmark's
+        held-out ones, too.
     seed
         Decides, with the work, on pieces without a declared split.
     shares
@@ -125,12 +125,10 @@ def _rank(piece: Candidate, benchmarks: frozenset[str]) -> int:
     split = piece.split or piece.declared
     if piece.table in benchmarks and piece.declared:
         return 1 if split == "train" else 0
-    return 3 if split == "train" else 2
+    return 2 if split in SPLITS[1:] else 3
 
 
-def _without_copies(
-    candidates: Sequence[Candidate], benchmarks: frozenset[str], skipped: list[Row]
-) -> list[Candidate]:
+def _without_copies(candidates: Sequence[Candidate], benchmarks: frozenset[str], skipped: list[Row]) -> list[Candidate]:
     """Drop files with the bytes or the notes of another: the one of lower rank stays, else the first."""
     first: dict[str, Candidate] = {}
     for piece in sorted(candidates, key=lambda piece: _rank(piece, benchmarks)):
@@ -153,8 +151,8 @@ def _assign(
 ) -> dict[int, str]:
     """Split pieces by work: a hash of seed and work decides, so that other pieces coming or going change little.
 
-    Beside a benchmark everything else is training material. Where the hash leaves validation or training empty, the work that
-    came nearest goes there.
+    Beside a benchmark everything else is training material. Where the hash leaves validation or training empty, the
+    work that came nearest goes there.
     """
     if benchmark or not pieces:
         return {piece.place: "train" for piece in pieces}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "♯": "#", "♭": "b", "’": "'", "‘": "'"})
+_LETTERS = str.maketrans(
+    {"ß": "ss", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "♯": "#", "♭": "b", "\u2019": "'", "\u2018": "'"}
+)
 
 # Words for forms and their companions, in the languages that titles come in; each line is one meaning, first word kept.
 _SYNONYMS = """
@@ -65,19 +67,23 @@ variations variationen variation var variaions varationen variaciones
 waltz waltzes valse valses walzer
 """
 SYNONYM: dict[str, str] = {word: line.split()[0] for line in _SYNONYMS.strip().splitlines() for word in line.split()}
-FORMS: frozenset[str] = frozenset(SYNONYM.values()) | frozenset(
-    "black white lyric lyrische brilliant brillante brilliante grand grande grandes trois three two four five six douze twelve "
-    "character keyboard exercises exercise french english italian fairy tale tales lyrical".split()
-)
+_MORE_FORMS = """
+black white lyric lyrische lyrical brilliant brillante brilliante grand grande grandes trois three two four five six
+nine twelve douze character keyboard exercises exercise french english italian fairy tale tales invention inventions
+musette
+"""
+FORMS: frozenset[str] = frozenset(SYNONYM.values()) | frozenset(_MORE_FORMS.split())
 # What says nothing about which work it is.
-_SILENT = frozenset(
-    "the of in for on a an la le les l de des du d der die das und et and e y to from aus dem den il lo gli el los las un une "
-    "by pour for no nr nos op opus movement movements mov mvt mouvement satz teil part parts parte first second third fourth i ii iii iv "
-    "v vi vii viii ix x xi xii xiii xiv xv st nd rd th selections selection selektion potpourri arr arrangement edition "
-    "transcription transcribed version posth posthume posthumous with mit avec sur uber after nach major minor maj min dur moll "
-    "sharp flat allegro andante adagio largo presto vivace moderato molto con brio ma non troppo finale opera bwv woo hwv hob "
-    "del style key theme thema original cut mid midi wav track unknown untitled zu zum zur auf als".split()
-)
+_SILENT_WORDS = """
+the of in for on a an la le les l de des du d der die das und et and e y to from aus dem den il lo gli el los las un
+une del by pour no nr nos op opus movement movements mov mvt mouvement satz teil part parts parte first second third
+fourth st nd rd th i ii iii iv v vi vii viii ix x xi xii xiii xiv xv selections selection selektion potpourri arr
+arrangement edition posth transcription transcribed version posthume posthumous with mit avec sur uber after nach
+major minor maj min dur moll sharp flat allegro andante adagio largo presto vivace moderato molto con brio ma non
+troppo finale opera bwv woo hwv hob style key theme thema original cut mid midi wav track unknown untitled zu zum zur
+auf als
+"""
+_SILENT = frozenset(_SILENT_WORDS.split())
 
 _KEY = re.compile(r"\b([a-h])(?:[ -]?(sharp|flat)|(is|es|s)|(#)|(b))?[ -]*(major|maj|dur|minor|min|moll)\b")
 _KEY_ALONE = re.compile(r"\bin ([a-g])(?:[ -]?(sharp|flat)|()|(#)|(b))?(?![a-z'-])")
@@ -153,5 +159,6 @@ def words(folded: str) -> list[str]:
 
 def distinctive(title_words: list[str]) -> frozenset[str]:
     """Keep the words that tell one work of a composer from another; forms, numbers and small words go."""
-    kept = {word for word in title_words if word.isalpha() and len(word) > 1 and word not in _SILENT and word not in FORMS}
+    telling = (word for word in title_words if word.isalpha() and word not in _SILENT and word not in FORMS)
+    kept = {word for word in telling if len(word) > 1}
     return frozenset(kept) if any(len(word) >= 4 for word in kept) else frozenset()

@@ -1,8 +1,9 @@
-"""Which work a piece is, from its composer and title: catalogue numbers, else series (``Sonata No. 9``), else the title's words.
+"""Which work a piece is: by catalogue number, else by place in a series (``Sonata No. 9``), else by the title's words.
 
 Titles are written by many hands: ``Etude Op. 10 No. 4``, ``Etudes Op. 10, No. 4 in C-sharp minor`` and
-``Chopin_Etudes_Op10_no_4_cut.mid`` are one work. Where two titles both have numbers of one catalogue these alone decide; an
-opus without a number inside it (``Preludes, Op. 28``), a range or a list overlaps each of its members.
+``Chopin_Etudes_Op10_no_4_cut.mid`` are one work. Where two titles have numbers of one catalogue these alone decide; an
+opus without a number inside it (``Preludes, Op. 28``), a range or a list overlaps each of its members. In doubt two
+titles overlap: better a training piece too many is dropped than one too few.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ _LIST = rf"(\d+(?!\d|st|nd|rd|th)(?:\s*(?:-|–|,|&|and|und|/)\s*(?:and )?{_NUMB
 _MEMBERS = re.compile(rf"[ ,:(]*\b(?:no|nr|nos|№)[ .°]*{_LIST}")
 _SLASH = re.compile(r"\s*[/-]\s*(?:no\.? ?)?(\d{1,2})(?!\d)")
 _PATTERNS = [
-    (system, re.compile(rf"(?<![a-z]){pattern}[ ._:°-]{{0,3}}(?:anh)?(\d{{1,4}})[a-z]?(?![\d])")) for system, pattern in SYSTEMS
+    (system, re.compile(rf"(?<![a-z']){pattern}[ ._:°-]{{0,3}}(?:anh)?(\d{{1,4}})[a-z]?(?![\d])"))
+    for system, pattern in SYSTEMS
 ]
 _HOBOKEN = re.compile(r"(?<![a-z])hob[ ._:-]*([ivx]+)[a-z]?[ ._:/-]*(\d+)")
+_CODE = re.compile(r"(?:^|\s)([A-Z][a-z]+(?:-[A-Z][a-z]+)?)[A-Z]{1,4}[a-z]?(?=\s|$)")
+# File names of the Chopin first editions: opus, edition, number (009-1b-Sm-001.mid, 034_1-1a-Sm.mid).
+_FIRST_EDITION = re.compile(r"(\d{3})(?:sep)?(?:_(\d+))?[^ ]*?-[^ ]*?(?:-(\d{3}))?(?:-\w+)?\.mid$")
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50}
 
 Member = tuple[str, str, int | str, int | None]
@@ -105,11 +110,13 @@ def work_of(composer: str, title: str, work_key: str = "") -> Work:
     """
     composers = composer_keys(composer)
     plain = without_file_marks(title)
-    code = re.search(r"(?:^|\s)[A-Z][\w-]*[a-z][A-Z]{1,4}[a-z]?(?=\s|$)", plain) if not composers or _has_code(plain, composers) else None
-    head = plain[: code.start()] if code and code.start() > 2 else plain
+    head = _without_code(plain, composers)
     folded, tokens = fold(plain), words(fold(head))
     numbers: set[Member] = set()
     series: set[tuple[str, str, int]] = set()
+    edition = _FIRST_EDITION.match(title) if "chopin" in composers else None
+    if edition:
+        numbers.add(("chopin", "op", int(edition[1]), int(edition[3] or edition[2] or 0) or None))
     for name in composers:
         surname = name.split()[0]
         numbers.update((name, *entry) for entry in _numbers(surname, folded, tokens))
@@ -196,10 +203,12 @@ def group(works: Sequence[Work], joined: Iterable[tuple[int, int]] = ()) -> list
     return [smallest[root(position)] for position in range(len(works))]
 
 
-def _has_code(title: str, composers: frozenset[str]) -> bool:
-    """Tell whether a title holds a composer's code of Mutopia (``ChopinFF``), after which only file names follow."""
-    found = re.search(r"(?:^|\s)([A-Z][a-z]+)(?:-[A-Z][a-z]+)?[A-Z]{1,4}[a-z]?(?=\s|$)", title)
-    return bool(found) and any(fold(found[1])[:6] == name[:6] for name in composers) if found else False
+def _without_code(title: str, composers: frozenset[str]) -> str:
+    """Cut off a composer's code and the file names after it, as Mutopia writes: ``Waltz BrahmsJ O39 waltz-op39-15``."""
+    for code in _CODE.finditer(title):
+        if any(fold(code[1])[:6] == name[:6] for name in composers):
+            return title[: code.start()] if code.start() > 2 else title[code.end() :]
+    return title
 
 
 def _numbers(composer: str, folded: str, tokens: Sequence[str]) -> set[tuple[str, int | str, int | None]]:
@@ -230,11 +239,11 @@ def _numbers(composer: str, folded: str, tokens: Sequence[str]) -> set[tuple[str
     for (system, _), members in found.items():
         if not members and len({entry[0] for entry in found}) > 1 and system in ("d", "s", "op", "l"):
             members |= everyone
-    return {(*entry, member) for entry, members in found.items() for member in (members or {None})}
+    return {(*entry, member) for entry, members in found.items() for member in (members or (None,))}
 
 
 def _members(system: str, folded: str, end: int) -> tuple[set[int], int]:
-    """Read the numbers inside an opus that follow it: ``/4``, ``No. 4``, ``Nos. 2, 4 and 5``, ``No. 13-24``, ``no 4 cut``."""
+    """Read the numbers inside an opus: ``/4``, ``No. 4``, ``Nos. 2, 4 and 5``, ``No. 13-24``; also where they end."""
     slash = _SLASH.match(folded, end) if system in ("op", "d", "r", "woo", *COLLECTIONS) else None
     if slash:
         return {int(slash[1])}, slash.end()
