@@ -273,7 +273,7 @@ def test_resuming_nothing_or_something_else_says_so(tmp_path: Path) -> None:
     make(tmp_path / "run").fit(max_seconds=0.0)
     with pytest.raises(CheckpointError, match="moving average"):
         make(tmp_path / "run", ema=0.0).fit(resume=True)
-    with pytest.raises(CheckpointError, match="lacks|has"):
+    with pytest.raises(CheckpointError, match=r"lacks|has"):
         make(tmp_path / "run", Duel).fit(resume=True)
 
 
