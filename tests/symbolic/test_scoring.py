@@ -43,6 +43,12 @@ def test_performance_is_scored_as_events_and_its_edge_once() -> None:
     assert np.flatnonzero(~allowed[0]).tolist() == [tokenizer.pad_id]
 
 
+def test_an_id_that_only_opens_is_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = resolve("tokenizer", "performance")()
+    monkeypatch.setattr(tokenizer, "begin_id", 17)
+    assert np.flatnonzero(~allowed_ids(tokenizer)[0]).tolist() == sorted([17, tokenizer.pad_id])
+
+
 @pytest.mark.parametrize("name", names("tokenizer"))
 def test_baselines_have_figures_with_every_tokenizer(name: str) -> None:
     tokenizer = resolve("tokenizer", name)()

@@ -191,11 +191,11 @@ def estimate_held_out(
     tokenizer: Tokenizer,
     pieces: Sequence[NDArray[np.uint16]],
     *,
-    windows_per_piece: int = 2,
-    seed: int = 1,
     context: int | None = None,
     batch_ids: int = 8192,
     precision: Literal["fp32", "bf16"] = "fp32",
+    windows_per_piece: int = 2,
+    seed: int = 1,
 ) -> HeldOutEstimate:
     """Estimate the held-out loss from a fixed draw of the windows that ``evaluate_held_out`` reads.
 
