@@ -87,7 +87,8 @@ class PerformanceTokenizer(Tokenizer):
         ndarray
             uint16 [T].
         """
-        return self._write(notes, begin=begin, end=end)
+        outside = np.zeros(len(notes), dtype=np.bool_)
+        return self._write(notes, is_early=outside, is_open=outside, begin=begin, end=end)
 
     def decode_notes(self, ids: ArrayLike) -> Notes:
         """Turn any ids into notes.
@@ -96,10 +97,9 @@ class PerformanceTokenizer(Tokenizer):
         it began on that step; notes that sound at the end stop there; notes before the first VELOCITY get 61.
         """
         parsed = self._parse(ids)
-        onset_s = parsed.onset_s
         return Notes(
-            onset_s=onset_s,
-            duration_s=parsed.off * STEP_MS / 1000 - onset_s,
+            onset_s=parsed.onset_s,
+            duration_s=parsed.off * STEP_MS / 1000 - parsed.onset_s,
             pitch=parsed.pitch,
             velocity=parsed.velocity,
         )
@@ -123,7 +123,14 @@ class PerformanceTokenizer(Tokenizer):
             velocity=np.concatenate((np.ones(count, dtype=np.int64), parsed.velocity + 1)),
         )
         edges = (given == EDGE).tolist()
-        return self._write(change(notes), begin=edges[:1] == [True], end=edges[1:][-1:] == [True])
+        notes = change(notes)
+        return self._write(
+            notes,
+            is_early=notes.onset_s < -_FAR_S / 10,
+            is_open=notes.onset_s + notes.duration_s > _FAR_S / 10,
+            begin=edges[:1] == [True],
+            end=edges[1:][-1:] == [True],
+        )
 
     def prompt_ids(self, notes: Notes) -> Ids:
         """Turn notes into the ids that a continuation follows: opened, not closed; every note has ended."""
@@ -155,18 +162,20 @@ class PerformanceTokenizer(Tokenizer):
     def _farthest_step(self) -> int:
         return self.farthest_s * 1000 // STEP_MS
 
-    def _write(self, notes: Notes, *, begin: bool, end: bool) -> Ids:
-        on = np.where(notes.onset_s < -_FAR_S / 10, -1, self._steps(notes.onset_s))
+    def _write(
+        self, notes: Notes, *, is_early: NDArray[np.bool_], is_open: NDArray[np.bool_], begin: bool, end: bool
+    ) -> Ids:
+        """Write events: of notes that are early no NOTE_ON, of those that are open no NOTE_OFF."""
+        on = np.where(is_early, -1, self._steps(notes.onset_s))
         kept = _last_of_each(on * 128 + notes.pitch)
         on, pitch, count = on[kept], notes.pitch[kept], len(kept)
-        off_s = (notes.onset_s + notes.duration_s)[kept]
-        off = np.maximum(self._steps(off_s), on + 1)
+        off = np.maximum(self._steps((notes.onset_s + notes.duration_s)[kept]), on + 1)
         off = np.minimum(off, on + steps_to_repeat(on, pitch))
         velocity = (notes.velocity[kept] - 1) // VELOCITY_STEP + 1
 
         # Notes that end on a step are older than those that begin on it, so sorting by number puts them first.
         order = np.argsort(np.concatenate((on, off)) * count + np.tile(np.arange(count), 2), kind="stable")
-        order = order[np.concatenate((on >= 0, off_s < _FAR_S / 10))[order]]
+        order = order[~np.concatenate((is_early[kept], is_open[kept]))[order]]
         step = np.concatenate((on, off))[order]
         event = np.concatenate((pitch, pitch + NOTE_OFF))[order]
         gap = np.diff(step, prepend=0)
@@ -196,6 +205,10 @@ class PerformanceTokenizer(Tokenizer):
         velocity_at = np.maximum.accumulate(np.where((known > VELOCITY) & (known < EDGE), position, -1))
         velocity = np.where(velocity_at < 0, DEFAULT_VELOCITY, 1 + VELOCITY_STEP * (known[velocity_at] - VELOCITY - 1))
 
+        ons = np.flatnonzero(known < NOTE_OFF)
+        place = np.zeros(len(known), dtype=np.int64)
+        place[ons] = ties.places(step[ons], np.diff(known[ons], prepend=0) <= 0)
+
         # Pitch by pitch, a NOTE_ON lasts until the next event.
         events = np.flatnonzero(known <= TIME_SHIFT)
         events = events[np.argsort((known[events] % NOTE_OFF).astype(np.uint8), kind="stable")]
@@ -210,7 +223,7 @@ class PerformanceTokenizer(Tokenizer):
         whole = whole[np.argsort(events[whole])]
         on_at = events[whole]
         return _Parsed(
-            on=step[on_at],
+            onset_s=ties.seconds(step[on_at], place[on_at], step_ms=STEP_MS),
             off=off[whole],
             pitch=known[on_at],
             velocity=velocity[on_at],
@@ -222,23 +235,18 @@ class PerformanceTokenizer(Tokenizer):
 
 @dataclass(frozen=True, kw_only=True)
 class _Parsed:
-    """The notes in the order of their NOTE_ONs, in steps; int64 [N], but bool [N] for ``is_open``.
+    """The notes in the order of their NOTE_ONs [N], and the NOTE_OFFs of notes that have no beginning [K].
 
-    ``is_open`` tells which have no end, ``early_off`` and ``early_pitch`` [K] where those end that have no beginning.
+    Ends are in steps. ``is_open`` tells which notes have no end; they stop with the ids.
     """
 
-    on: NDArray[np.int64]
+    onset_s: NDArray[np.float64]
     off: NDArray[np.int64]
     pitch: NDArray[np.int64]
     velocity: NDArray[np.int64]
     is_open: NDArray[np.bool_]
     early_off: NDArray[np.int64]
     early_pitch: NDArray[np.int64]
-
-    @property
-    def onset_s(self) -> NDArray[np.float64]:
-        place = ties.places(self.on, np.diff(self.pitch, prepend=0) <= 0)
-        return ties.seconds(self.on, place, step_ms=STEP_MS)
 
 
 def _last_of_each(key: NDArray[np.int64]) -> NDArray[np.int64]:
