@@ -620,6 +620,7 @@ def scores(draw: st.DrawFn) -> Score:
     )
 
 
+@settings(max_examples=50)
 @given(score=scores())
 def test_every_score_survives_writing(tmp_path_factory: pytest.TempPathFactory, score: Score) -> None:
     assert write_and_read(score, tmp_path_factory.getbasetemp()).differences(score) == []

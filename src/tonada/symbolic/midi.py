@@ -40,8 +40,8 @@ from tonada.symbolic.signatures import Keys, Meters
 from tonada.symbolic.smf import MOST_TRACKS, Header, parse
 from tonada.symbolic.tempo import TempoMap
 
-LARGEST_FILE_BYTES: Final = 32 * 2**20
-"""Larger files are refused. The largest of MAESTRO has 0.5 MB; this is room for five million notes."""
+LARGEST_FILE_BYTES: Final = 16 * 2**20
+"""Larger files are refused. The largest of MAESTRO has 0.5 MB; this is room for two million notes."""
 
 
 def read_midi(path: Path) -> Score:

@@ -34,6 +34,7 @@ TEMPO: Final = 0x51
 METER: Final = 0x58
 KEY: Final = 0x59
 """The types of meta events that are read."""
+_READ: Final = frozenset((NAME, TEMPO, METER, KEY))
 
 _BLOCK: Final = 1 << 20  # bytes whose event lengths are worked out at once: bounds the memory for large files
 _TAIL: Final = 8  # no event without a payload is longer: so near the end the careful path decodes
@@ -68,7 +69,7 @@ class Events:
     first, second
         Its data; uint8 [E], 0–127; ``second`` is 0 where there is none.
     metas
-        Tempo, meter, key, name and the like.
+        Names, tempi, meters and keys.
     end_ticks
         When the track ends.
     """
@@ -169,7 +170,8 @@ class _Scan:
             if position > self.end:
                 raise self._cut_short(start)
             kind = self.data[kind_at]
-            self.metas.append((event, kind, first, position))
+            if kind in _READ:  # a file may hold millions of others
+                self.metas.append((event, kind, first, position))
             self.ended = kind == END_OF_TRACK
             return position
         if status in (0xF0, 0xF7):

@@ -118,7 +118,8 @@ class TempoMap:
         """
         given = np.asarray(seconds, dtype=np.float64)
         step = np.maximum(np.searchsorted(self._start_s, given, side="right") - 1, 0)
-        units = given * self._units_per_second - self._start_units[step]
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            units = given * self._units_per_second - self._start_units[step]
         ticks = np.asarray(self.start_ticks[step] + np.rint(units / self.quarter_us[step]))
         check_range("a time in ticks", ticks.ravel(), -MOST_TICKS, MOST_TICKS)
         return ticks.astype(np.int64)
