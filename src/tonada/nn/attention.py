@@ -5,13 +5,16 @@ Shapes: B batch, H heads, T new positions, N all positions so far (cached + new)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 
 class KeyValueCache:
-    """Keys and values of every block, allocated once.
+    """Keys and values of every block, allocated once; all lanes hold the same number of positions.
 
     Parameters
     ----------
@@ -19,6 +22,14 @@ class KeyValueCache:
         Sizes; ``capacity`` is the largest number of positions it can hold.
     dtype, device
         Of the tensors.
+
+    Attributes
+    ----------
+    length
+        How many positions it holds.
+    plan
+        What the model keeps with the cache to read single ids fast; None until it does. A cache belongs to the weights
+        as they were when it was filled, and so does the plan.
     """
 
     def __init__(
@@ -33,8 +44,9 @@ class KeyValueCache:
         device: torch.device,
     ) -> None:
         shape = (blocks, 2, batch, heads, capacity, head_width)
-        self._store = torch.zeros(shape, dtype=dtype, device=device)
+        self._store = torch.empty(shape, dtype=dtype, device=device)
         self.length = 0
+        self.plan: Any = None
 
     @property
     def capacity(self) -> int:
@@ -45,6 +57,16 @@ class KeyValueCache:
     def batch(self) -> int:
         """Number of lanes."""
         return self._store.shape[2]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of keys and values."""
+        return self._store.dtype
+
+    def new_buffer(self, parts: int) -> Tensor:
+        """Allocate ``[B, parts, H, E]`` beside it, in its dtype."""
+        _, _, batch, heads, _, head_width = self._store.shape
+        return self._store.new_empty(batch, parts, heads, head_width)
 
     def append(self, block: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Store new keys and values ``[B, H, T, E]`` of a block; return views of all so far, ``[B, H, N, E]``.
@@ -60,16 +82,38 @@ class KeyValueCache:
         """Count new positions as seen."""
         self.length += positions
 
-    def expanded(self, batch: int) -> KeyValueCache:
-        """Copy a cache of one lane into ``batch`` lanes: one prompt, several continuations."""
+    def clear(self) -> None:
+        """Forget all positions; memory and plan stay."""
+        self.length = 0
+
+    def selected(self, lanes: Sequence[int]) -> KeyValueCache:
+        """Copy these lanes, in this order, into a cache of their own; a lane may be named more than once.
+
+        One prompt is so read once for several continuations, and lanes that have ended are dropped.
+        """
         copy = object.__new__(KeyValueCache)
-        copy._store = self._store.expand(-1, -1, batch, -1, -1, -1).clone()
+        shape = (*self._store.shape[:2], len(lanes), *self._store.shape[3:])
+        copy._store = self._store.new_empty(shape)
+        copy._store[..., : self.length, :] = self._store[:, :, list(lanes), :, : self.length]
         copy.length = self.length
+        copy.plan = self.plan if self.batch > 1 or len(lanes) == 1 else None  # a plan for one lane does not suit more
         return copy
+
+    def places(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """Give views for one more position in every block.
+
+        Returns
+        -------
+        tuple
+            Where its keys and values go, ``[2, B, H, E]`` per block; and the keys and values of all positions including
+            it, ``[B, H, N, E]``, key after value, two per block.
+        """
+        so_far = self._store[..., : self.length + 1, :].flatten(0, 1).unbind()
+        return self._store[..., self.length, :].unbind(), so_far
 
 
 def rotary_table(positions: int, head_width: int, *, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of rotary position embedding (Su et al. 2021, section 3.4.2), each float32 ``[positions, E / 2]``.
+    """Tabulate rotary position embedding (Su et al. 2021, section 3.4.2): cosines and sines, ``[positions, E / 2]``.
 
     Parameters
     ----------
@@ -107,8 +151,8 @@ def relative_logits(queries: Tensor, table: Tensor, positions: int) -> Tensor:
     Returns
     -------
     Tensor
-        ``[B, H, T, N]``: entry (t, j) is the query's product with the row of its distance to key j; entries of keys that
-        come later hold other rows' products and have to be masked.
+        ``[B, H, T, N]``: entry (t, j) is the query's product with the row of its distance to key j; entries of keys
+        that come later hold other rows' products and have to be masked.
     """
     batch, heads, new, _ = queries.shape
     products = queries @ table[table.shape[0] - positions :].T
@@ -166,7 +210,8 @@ class CausalSelfAttention(nn.Module):
             queries, keys = rotate(queries, *rotary), rotate(keys, *rotary)
         if cache is not None:
             keys, values = cache.append(block, keys, values)
-        positions = keys.shape[2]
+        dtype, positions = queries.dtype, keys.shape[2]
+        queries = queries.to(keys.dtype)  # the cache's, which may be wider
         mask = None
         if self.relative is not None:
             mask = relative_logits(queries, self.relative.to(queries.dtype), positions) * queries.shape[-1] ** -0.5
@@ -181,4 +226,5 @@ class CausalSelfAttention(nn.Module):
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=mask is None and new > 1,
         )
-        return self.out(attended.transpose(1, 2).reshape(batch, new, width))
+        result: Tensor = self.out(attended.transpose(1, 2).reshape(batch, new, width).to(dtype))
+        return result

@@ -11,7 +11,7 @@ NormName = Literal["layer", "rms"]
 Activation = Literal["gelu", "swiglu"]
 
 
-def make_norm(name: NormName, width: int) -> nn.Module:
+def make_norm(name: NormName, width: int) -> nn.LayerNorm | nn.RMSNorm:
     """Build LayerNorm (Ba et al. 2016) or RMSNorm (Zhang & Sennrich 2019) over the last axis.
 
     Parameters
@@ -56,4 +56,5 @@ class FeedForward(nn.Module):
             hidden = F.silu(gate) * value
         else:
             hidden = F.gelu(hidden)
-        return self.down(hidden)
+        result: Tensor = self.down(hidden)
+        return result

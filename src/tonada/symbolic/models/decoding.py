@@ -1,0 +1,239 @@
+"""Reading one id per lane with a GPT, without layer objects in between: what generation spends its time on.
+
+A step of a small model is some hundred microseconds of arithmetic, and the layers' own overhead would be as much again.
+So a plan looks everything up once: weights laid out for few rows, tables for every position, buffers with their views.
+What it computes is what ``GPT.forward`` computes; tests hold the two together for every kind of model.
+
+Shapes: B lanes, D width, H heads, E = D / H, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
+from torch import Tensor, nn
+
+from tonada.nn.attention import KeyValueCache
+
+if TYPE_CHECKING:
+    from tonada.symbolic.models.gpt import GPT, Block
+
+Function = Callable[[Tensor], Tensor]
+
+
+def plan_linear(layer: nn.Linear, lanes: int) -> Function:
+    """Lay a linear layer out for ``[lanes, D]``, with a copy of its weight where that is faster.
+
+    On a CPU it matters how fast weights stream from memory. One lane's product is a weighted sum of the transposed
+    weight's rows, and ``embedding_bag`` reads rows one after the other at full bandwidth: two to three times as fast as
+    a matrix–vector product (measured on Zen 5, MKL). For several lanes oneDNN's blocked layout does as well.
+    """
+    weight = layer.weight.detach()
+    bias: Tensor | None = layer.bias
+    if bias is not None:
+        bias = bias.detach()
+    if weight.device.type == "cpu" and lanes == 1:
+        return WeightedRows(weight, bias)
+    if weight.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight, lanes)
+        multiply = torch.ops.mkldnn._linear_pointwise.default
+        return lambda x: multiply(x, packed, bias, "none", [], "")
+    return partial(F.linear, weight=weight, bias=bias)
+
+
+class WeightedRows:
+    """A linear layer on one row: ``[1, D] → [1, K]``, the sum of the transposed weight's rows, weighted by x.
+
+    Parameters
+    ----------
+    weight
+        ``[K, D]``; it is copied.
+    bias
+        ``[K]``, or None.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self._rows, self._bias = weight.t().contiguous(), bias
+        self._every_row = torch.arange(len(self._rows), dtype=torch.int32)  # half the memory traffic of int64
+        self._start = torch.zeros(1, dtype=torch.int32)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Multiply ``[1, D]``."""
+        product = torch.embedding_bag(self._rows, self._every_row, self._start, per_sample_weights=x.view(-1))[0]
+        return product if self._bias is None else product.add_(self._bias)
+
+
+def plan_norm(norm: nn.LayerNorm | nn.RMSNorm, dtype: torch.dtype) -> Function:
+    """Make a norm a function from the residual stream, float32, to ``dtype``."""
+    weight = norm.weight.detach().float()
+    if isinstance(norm, nn.LayerNorm):
+        shape, bias, eps = norm.normalized_shape, norm.bias.detach().float(), norm.eps
+        return lambda x: F.layer_norm(x, shape, weight, bias, eps).to(dtype)
+    # x / √(mean x² + ε) = x √D / hypot(‖x‖, √(D ε)): three short kernels, where a CPU's RMSNorm takes twice as long.
+    width = len(weight)
+    floor, scale = weight.new_tensor((width * (norm.eps or 0.0)) ** 0.5), weight * width**0.5
+
+    def rms_norm(x: Tensor) -> Tensor:
+        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        normalised: Tensor = x / length.hypot(floor) * scale
+        return normalised.to(dtype)
+
+    return rms_norm
+
+
+def plan_rotation(cosine: Tensor, sine: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Give, for every position, factors that rotate ``[B, 3, H, E]``, queries and keys but not values.
+
+    The rotated tensor is ``x · factor + roll(x, E / 2) · rolled_factor``; both factors are ``[3, 1, E]``.
+
+    Parameters
+    ----------
+    cosine, sine
+        ``[positions, E / 2]``, from ``rotary_table``.
+    """
+    factor, rolled_factor = torch.cat((cosine, cosine), dim=-1), torch.cat((-sine, sine), dim=-1)
+    factor = torch.stack((factor, factor, torch.ones_like(factor)), dim=1).unsqueeze(2)
+    rolled_factor = torch.stack((rolled_factor, rolled_factor, torch.zeros_like(rolled_factor)), dim=1).unsqueeze(2)
+    return list(zip(factor.unbind(), rolled_factor.unbind(), strict=True))
+
+
+class BlockPlan:
+    """One Transformer block on one position of every lane.
+
+    Parameters
+    ----------
+    block
+        Its weights as they are now.
+    cache
+        For how many lanes, and in which dtype it attends.
+    """
+
+    def __init__(self, block: Block, cache: KeyValueCache) -> None:
+        lanes = cache.batch
+        attention, feedforward = block.attention, block.feedforward
+        dtype = attention.qkv.weight.dtype
+        self._attention_norm = plan_norm(block.attention_norm, dtype)
+        self._feedforward_norm = plan_norm(block.feedforward_norm, dtype)
+        self._qkv, self._out = plan_linear(attention.qkv, lanes), plan_linear(attention.out, lanes)
+        self._up, self._down = plan_linear(feedforward.up, lanes), plan_linear(feedforward.down, lanes)
+        self._gated, self._dtype = feedforward.gated, dtype
+        self._relative = None
+        if attention.relative is not None:
+            table = attention.relative.detach().float()
+            self._relative = (table * table.shape[1] ** -0.5).t().contiguous().to(cache.dtype)
+
+    def add_attention(
+        self,
+        x: Tensor,
+        rotation: tuple[Tensor, Tensor] | None,
+        heads: Heads,
+        place: Tensor,
+        keys: Tensor,
+        values: Tensor,
+    ) -> None:
+        """Add attention's output to the residual stream ``x``, float32 ``[B, D]``.
+
+        Parameters
+        ----------
+        x
+            Changed in place.
+        rotation
+            Of this position, from ``plan_rotation``.
+        heads
+            Buffers for these lanes.
+        place
+            Where the new keys and values go, ``[2, B, H, E]``.
+        keys, values
+            ``[B, H, N, E]``, the new ones last.
+        """
+        qkv = self._qkv(self._attention_norm(x)).view(heads.all.shape)
+        if rotation is None:
+            heads.all.copy_(qkv)
+        else:
+            torch.addcmul(qkv * rotation[0], qkv.roll(qkv.shape[-1] // 2, -1), rotation[1], out=heads.all)
+        place.copy_(heads.keys_and_values)
+        bias = None if self._relative is None else heads.queries @ self._relative[:, -keys.shape[2] :]
+        attended = F.scaled_dot_product_attention(heads.queries, keys, values, attn_mask=bias)
+        x += self._out(attended.reshape(x.shape).to(self._dtype))
+
+    def add_feedforward(self, x: Tensor) -> None:
+        """Add the feed-forward layer's output to the residual stream ``x``, float32 ``[B, D]``, in place."""
+        hidden = self._up(self._feedforward_norm(x))
+        if self._gated:
+            gate, value = hidden.chunk(2, dim=-1)
+            hidden = F.silu(gate) * value
+        else:
+            hidden = F.gelu(hidden)
+        x += self._down(hidden)
+
+
+class Heads:
+    """A buffer for one position's queries, keys and values, ``[B, 3, H, E]``, and views of it.
+
+    Parameters
+    ----------
+    cache
+        Gives sizes, dtype and device.
+    """
+
+    def __init__(self, cache: KeyValueCache) -> None:
+        self.all = cache.new_buffer(3)
+        self.queries = self.all[:, 0].unsqueeze(2)
+        self.keys_and_values = self.all[:, 1:].transpose(0, 1)
+
+
+class DecodingPlan:
+    """A GPT on one position of every lane.
+
+    The residual stream is float32 whatever the weights are, and so is the cache on a CPU (see ``GPT.start_cache``).
+
+    Parameters
+    ----------
+    model
+        Its weights as they are now.
+    cache
+        One like those that ``step`` will get; with another number of lanes it works too, more slowly.
+    """
+
+    def __init__(self, model: GPT, cache: KeyValueCache) -> None:
+        self._embedding = model.embedding.weight.detach()
+        self._positions = None if model.positions is None else model.positions.weight.detach()
+        self._rotation = None
+        if model.config.positions == "rotary":
+            self._rotation = plan_rotation(model.rotary_cosine, model.rotary_sine)
+        self._blocks = [BlockPlan(block, cache) for block in model.blocks]  # type: ignore[arg-type]
+        self._norm = plan_norm(model.norm, self._embedding.dtype)
+        self._head = plan_linear(model.head, cache.batch)
+        self._heads = Heads(cache)
+
+    def step(self, ids: Tensor, cache: KeyValueCache) -> Tensor:
+        """Read one id per lane.
+
+        Parameters
+        ----------
+        ids
+            int64 ``[B]``.
+        cache
+            With room for one more position; it is advanced.
+
+        Returns
+        -------
+        Tensor
+            The logits that follow, float32 ``[B, V]``.
+        """
+        if len(self._heads.all) != cache.batch:
+            self._heads = Heads(cache)
+        x = F.embedding(ids, self._embedding).float()
+        if self._positions is not None:
+            x += self._positions[cache.length]
+        rotation = None if self._rotation is None else self._rotation[cache.length]
+        places, so_far = cache.places()
+        for index, block in enumerate(self._blocks):
+            block.add_attention(x, rotation, self._heads, places[index], so_far[2 * index], so_far[2 * index + 1])
+            block.add_feedforward(x)
+        cache.advance(1)
+        return self._head(self._norm(x)).float()
