@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 
@@ -15,8 +16,8 @@ def to_json(value: Any) -> str:
     Parameters
     ----------
     value
-        Dataclasses, mappings, lists, tuples, texts, numbers, booleans and None, in any nesting; NaN and infinities
-        become null.
+        Dataclasses, mappings, lists, tuples, texts, numbers, booleans and None, in any nesting; paths become texts,
+        NaN and infinities null.
     """
     return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False)
 
@@ -28,4 +29,6 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, PurePath):
+        return str(value)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,151 @@
+"""The files that a command is given: names, patterns, folders, built-in examples; and what became of each."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from tonada.errors import DataError
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """An input that gave nothing; the others went on.
+
+    Attributes
+    ----------
+    name
+        As it was given.
+    error
+        Why.
+    """
+
+    name: str
+    error: DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch(Generic[Made]):
+    """What became of all inputs.
+
+    Attributes
+    ----------
+    made
+        One entry for each thing that was made, in order.
+    failures
+        The inputs that gave nothing.
+    interrupted
+        Whether it was stopped before the end; what there was is in ``made``.
+    """
+
+    made: tuple[Made, ...]
+    failures: tuple[Failure, ...] = ()
+    interrupted: bool = False
+
+    @classmethod
+    def collect(cls, results: Iterable[Made | Failure]) -> Batch[Made]:
+        """Collect results as they come.
+
+        Raises
+        ------
+        DataError
+            The only input failed.
+        ExceptionGroup
+            All inputs failed; it holds their errors.
+        """
+        made: list[Made] = []
+        failures: list[Failure] = []
+        for result in results:
+            if isinstance(result, Failure):
+                failures.append(result)
+            else:
+                made.append(result)
+        if failures and not made:
+            errors = [failure.error for failure in failures]
+            raise errors[0] if len(errors) == 1 else ExceptionGroup("no input could be used", errors)
+        interrupted = any(getattr(item, "interrupted", False) for item in made)
+        return cls(made=tuple(made), failures=tuple(failures), interrupted=interrupted)
+
+
+def examples_folder() -> Path:
+    """Give the folder of the melodies that Tonada brings."""
+    return Path(__file__).parents[1] / "examples"
+
+
+def example_names() -> list[str]:
+    """List the melodies that Tonada brings; each name stands for a file."""
+    return sorted(path.stem for path in examples_folder().glob("*.mid"))
+
+
+def find_inputs(names: Sequence[str | Path]) -> list[Path | Failure]:
+    """Find the files that names stand for, in order.
+
+    Parameters
+    ----------
+    names
+        Files; folders, which stand for the MIDI files in them and below; patterns with ``*``, ``?`` or ``[…]``, where
+        no shell has expanded them; names of built-in examples, where no file has that name.
+
+    Returns
+    -------
+    list
+        A path for each file; a failure for each name that stands for none.
+    """
+    from tonada.symbolic.sources import SUFFIXES
+
+    found: list[Path | Failure] = []
+    for name in map(str, names):
+        path = Path(name)
+        if path.is_dir():
+            files = sorted(item for item in path.rglob("*") if item.suffix.casefold() in SUFFIXES and item.is_file())
+            found.extend(files or [Failure(name=name, error=DataError(path, "holds no MIDI file"))])
+        elif path.exists():
+            found.append(path)
+        elif name in example_names():
+            found.append(examples_folder() / f"{name}.mid")
+        elif glob.has_magic(name):
+            matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207 - whole patterns
+            found.extend(matches or [Failure(name=name, error=DataError(path, "no file matches this pattern"))])
+        else:
+            reason = f"there is no such file. Built-in examples: {', '.join(example_names()) or 'none'}"
+            found.append(Failure(name=name, error=DataError(path, reason)))
+    return found
+
+
+def unique_stems(paths: Sequence[Path | Failure]) -> list[str]:
+    """Give each path a stem for the names of its output: its own, with a number where an earlier one has it."""
+    stems: list[str] = []
+    taken: set[str] = set()
+    for path in paths:
+        stem = own = "" if isinstance(path, Failure) else path.stem
+        number = 1
+        while stem.casefold() in taken:
+            number += 1
+            stem = f"{own}-{number}"
+        if stem:
+            taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
+
+
+def check_output(folder: Path) -> None:
+    """Check that a folder can be written, before any work is done; nothing is made.
+
+    Raises
+    ------
+    DataError
+        It cannot be written, or cannot be made.
+    """
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise DataError(folder, f"cannot be written: {there} is a file. Choose another folder with -o")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise DataError(folder, f"cannot be written: no permission for {there}. Choose another folder with -o")

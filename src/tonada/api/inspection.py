@@ -1,0 +1,269 @@
+"""``model list``, ``model info``, ``runs list``, ``runs show``, ``config show``: what there is, and what is in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tonada.errors import CheckpointError, DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """A model folder.
+
+    Attributes
+    ----------
+    name
+        Of the folder.
+    folder
+        Where it lies.
+    shipped
+        Whether Tonada brings it, so that its name is enough.
+    architecture, codec
+        Registry names.
+    parameters
+        Number of weights.
+    size_bytes
+        Of the weights on disk.
+    licence
+        From its card, if that says one.
+    sha256
+        File → hash of its bytes, for ``config.toml`` and ``model.safetensors``.
+    config
+        The tables of ``config.toml``.
+    card
+        Text of ``card.md``; None without one.
+    """
+
+    name: str
+    folder: Path
+    shipped: bool
+    architecture: str
+    codec: str
+    parameters: int
+    size_bytes: int
+    licence: str | None = None
+    sha256: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    card: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInfo:
+    """A training run.
+
+    Attributes
+    ----------
+    name
+        Of the folder.
+    folder
+        Where it lies.
+    architecture, codec
+        Registry names.
+    step, steps
+        How far it came, and was to go.
+    losses
+        Group → term → value, at the last step.
+    validation
+        The last validation's scores.
+    best, best_step
+        The lowest validation score, and when; None and −1 before the first.
+    seconds
+        Time spent.
+    config
+        The tables of ``config.toml``.
+    """
+
+    name: str
+    folder: Path
+    architecture: str
+    codec: str
+    step: int
+    steps: int
+    losses: dict[str, dict[str, float]]
+    validation: dict[str, float]
+    best: float | None
+    best_step: int
+    seconds: float
+    config: dict[str, Any]
+
+
+def list_models(*folders: str | Path) -> list[ModelInfo]:
+    """List the models that Tonada brings, and those that lie in folders.
+
+    Parameters
+    ----------
+    *folders
+        Model or run folders, or folders that hold some.
+
+    Raises
+    ------
+    DataError
+        A folder does not exist, or holds no model.
+    """
+    from tonada.runs import pretrained_folder, pretrained_names
+
+    found = [pretrained_folder() / name for name in pretrained_names()]
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise DataError(folder, "is no folder")
+        wanted = ("config.toml", "model.safetensors")
+        models = [
+            path for path in (folder, *sorted(folder.iterdir())) if all((path / name).is_file() for name in wanted)
+        ]
+        if not models:
+            raise DataError(folder, "holds no model (a folder with config.toml and model.safetensors)")
+        found.extend(models)
+    return [show_model(path) for path in found]
+
+
+def show_model(model: str | Path) -> ModelInfo:
+    """Describe a model: card, settings, number of weights, licence, hashes.
+
+    Parameters
+    ----------
+    model
+        Name of a model that Tonada brings, or path of a model or run folder.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such model.
+    CheckpointError
+        Its files are absent or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    from tonada.api.hashing import file_sha256
+    from tonada.runs import find_model, pretrained_folder
+
+    folder = find_model(model)
+    config = _config(folder)
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        raise CheckpointError(f"{weights}: there is no such file of weights")
+    parameters = 0
+    try:
+        with safe_open(weights, framework="numpy") as file:
+            for name in file.keys():  # noqa: SIM118 - not a mapping
+                size = 1
+                for length in file.get_slice(name).get_shape():
+                    size *= length
+                parameters += size
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{weights}: is damaged or no safetensors file ({error})") from error
+    card = folder / "card.md"
+    text = card.read_text("utf-8") if card.is_file() else None
+    licence = re.search(r"^\W*licen[cs]e\W+(.+?)\W*$", text or "", re.IGNORECASE | re.MULTILINE)
+    return ModelInfo(
+        name=folder.resolve().name,
+        folder=folder,
+        shipped=folder.parent == pretrained_folder(),
+        architecture=config["model"]["name"],
+        codec=config["codec"]["name"],
+        parameters=parameters,
+        size_bytes=weights.stat().st_size,
+        licence=licence[1] if licence else None,
+        sha256={path.name: file_sha256(path) for path in (folder / "config.toml", weights)},
+        config=config,
+        card=text,
+    )
+
+
+def list_runs(folder: str | Path = ".") -> list[RunInfo]:
+    """List the training runs directly below a folder.
+
+    Parameters
+    ----------
+    folder
+        That folder, or a run itself.
+
+    Raises
+    ------
+    DataError
+        There are no runs.
+    """
+    from tonada.runs import find_runs
+
+    runs = find_runs(Path(folder))
+    if not runs:
+        raise DataError(folder, "holds no runs. Make one with: tonada train")
+    return [show_run(run) for run in runs]
+
+
+def show_run(run: str | Path) -> RunInfo:
+    """Describe a training run: settings, last losses, best validation, time.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+
+    Raises
+    ------
+    DataError
+        It is no run folder, or its log is damaged.
+    """
+    from tonada.runs import is_run, read_log
+
+    folder = Path(run)
+    if not is_run(folder):
+        raise DataError(folder, "is no run folder (it has no config.toml with a log.jsonl)")
+    config, records = _config(folder), read_log(folder)
+    scored = [record for record in records if "validation" in record]
+    best = min(scored, key=lambda record: record["validation"]["score"], default=None)
+    last: dict[str, Any] = records[-1] if records else {"step": 0, "loss": {}, "seconds": 0.0}
+    return RunInfo(
+        name=folder.resolve().name,
+        folder=folder,
+        architecture=config["model"]["name"],
+        codec=config["codec"]["name"],
+        step=last["step"],
+        steps=config["trainer"]["steps"],
+        losses=last["loss"],
+        validation=scored[-1]["validation"] if scored else {},
+        best=best["validation"]["score"] if best else None,
+        best_step=best["step"] if best else -1,
+        seconds=last["seconds"],
+        config=config,
+    )
+
+
+def show_config(preset: str) -> dict[str, dict[str, Any]]:
+    """Give the settings that ``train`` starts from, as the tables of a config file.
+
+    Parameters
+    ----------
+    preset
+        Full name of a preset, for example ``gpt/tiny``.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such preset; the nearest are offered.
+    """
+    from tonada import registry
+    from tonada.config import to_mapping
+    from tonada.runs import model_table
+    from tonada.symbolic.augment import Augmentation
+    from tonada.training import TrainerConfig
+
+    name, config = registry.preset("model", preset)
+    return {
+        "model": model_table(name, config),
+        "trainer": to_mapping(TrainerConfig()),
+        "augmentation": to_mapping(Augmentation()),
+    }
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    from tonada.config import read_toml
+
+    config = read_toml(folder / "config.toml")
+    for table in ("model", "codec"):
+        if not isinstance(config.get(table), dict) or "name" not in config[table]:
+            raise CheckpointError(f"{folder / 'config.toml'}: there is no table [{table}] with a name")
+    return config
