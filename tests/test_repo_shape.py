@@ -156,9 +156,8 @@ def documented_parameters(docstring: str) -> list[str] | None:
 def documented_methods() -> set[str]:
     """Give the names of the methods that some class documents; a class that inherits from it need not say it again."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES]
-    methods = [(name, function) for tree in trees for name, function, owner_class in public_functions(tree) if owner_class]
-    described = [name for name, function in methods if documented_parameters(ast.get_docstring(function) or "")]
-    return {name.partition(".")[2] for name in described}
+    methods = [function for tree in trees for _, function, owner_class in public_functions(tree) if owner_class]
+    return {method.name for method in methods if documented_parameters(ast.get_docstring(method) or "")}
 
 
 @by_module
