@@ -121,7 +121,7 @@ def find_shared(fingerprints: Sequence[Hashes], *, from_share: float = SAME_FROM
     shared = np.bincount(inverse, np.concatenate(sums), minlength=len(unique))
     ngrams = np.bincount(inverse, np.concatenate(counts), minlength=len(unique)).astype(np.int64)
     a, b = unique // max(1, pieces), unique % max(1, pieces)
-    share = shared / np.minimum(total[a], total[b])
+    share = np.minimum(shared / np.minimum(total[a], total[b]), 1.0)  # sums in two orders differ in the last bits
     found = np.flatnonzero((share >= from_share) & (ngrams >= LEAST))
     return [Overlap(a=int(a[i]), b=int(b[i]), share=float(share[i]), ngrams=int(ngrams[i])) for i in found]
 

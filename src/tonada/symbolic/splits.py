@@ -168,9 +168,10 @@ def _assign(
     order = sorted(draw, key=lambda name: (draw[name], name))
     if "train" not in split.values():
         split[order[-1]] = "train"
-    spare = [name for name in order if split[name] == "train"]
-    if validation and len(spare) > 1 and "validation" not in split.values():
-        split[spare[0]] = "validation"
+    if validation and "validation" not in split.values():
+        training = [name for name in order if split[name] == "train"]
+        spare = training[:-1] or [name for name in order if split[name] == "test"]
+        split.update(dict.fromkeys(spare[:1], "validation"))
     return {piece.place: split[name] for piece, name in zip(pieces, groups, strict=True)}
 
 

@@ -84,9 +84,10 @@ troppo finale opera bwv woo hwv hob style key theme thema original cut mid midi 
 auf als
 """
 _SILENT = frozenset(_SILENT_WORDS.split())
+_CONNECTORS = frozenset(["a", "and", "by", "de", "e", "et", "for", "from", "fur", "in", "of", "on", "the", "und"])
 
 _KEY = re.compile(r"\b([a-h])(?:[ -]?(sharp|flat)|(is|es|s)|(#)|(b))?[ -]*(major|maj|dur|minor|min|moll)\b")
-_KEY_ALONE = re.compile(r"\bin ([a-g])(?:[ -]?(sharp|flat)|()|(#)|(b))?(?![a-z'-])")
+_KEY_ALONE = re.compile(r"\bin ([a-g])(?:[ -]?(sharp|flat)|()|(#)|(b))?(?=\s*(?:$|[^\w\s'-]))")
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11, "h": 11}
 
 
@@ -155,6 +156,11 @@ def words(folded: str) -> list[str]:
     found = re.findall(r"[^\W\d_]+|\d+", re.sub(r"'s\b", "", folded))
     plain = [re.sub(r"(?<=[aou])e(?=[^aeiou])", "", word) if len(word) > 3 else word for word in found]
     return [SYNONYM.get(word, SYNONYM.get(before, word)) for word, before in zip(plain, found, strict=True)]
+
+
+def normalised(title_words: list[str]) -> str:
+    """Join the words of a title, numbers among them, without those that only connect."""
+    return " ".join(word for word in title_words if word not in _CONNECTORS)
 
 
 def distinctive(title_words: list[str]) -> frozenset[str]:

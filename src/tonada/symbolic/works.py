@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tonada.symbolic.catalogues import COLLECTIONS, LISTED, NAMED, SAME, SERIES, SYSTEMS
 from tonada.symbolic.composers import composer_keys
-from tonada.symbolic.titles import distinctive, find_key, fold, without_file_marks, without_key, words
+from tonada.symbolic.titles import distinctive, find_key, fold, normalised, without_file_marks, without_key, words
 
 _NUMBER = r"(?:no|nr|nos|n|№)?[ .°]*"
 _LIST = rf"(\d+(?!\d|st|nd|rd|th)(?:\s*(?:-|–|,|&|and|und|/)\s*(?:and )?{_NUMBER}\d+(?!\d|st|nd|rd|th))*)"
@@ -128,11 +128,11 @@ def work_of(composer: str, title: str, work_key: str = "") -> Work:
             elif number:
                 series.add((name, form, number))
     given = set(words(fold(composer)))
-    names = distinctive([token for token in words(without_key(fold(head))) if token not in given])
-    key = find_key(folded)
     rest = [token for token in words(without_key(fold(head))) if token not in given]
-    normal = " ".join([*rest, *([key] if key else [])])
-    return Work(composers, frozenset(numbers), frozenset(series), names if composers else frozenset(), normal)
+    names = distinctive(rest) if composers else frozenset()
+    key = find_key(folded)
+    normal = normalised([*rest, *([key] if key else [])])
+    return Work(composers, frozenset(numbers), frozenset(series), names, normal)
 
 
 def find_overlaps(works: Sequence[Work], others: Sequence[Work]) -> list[int | None]:
