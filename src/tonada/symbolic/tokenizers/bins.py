@@ -9,7 +9,22 @@ from numpy.typing import NDArray
 
 
 def whole_steps(times_s: NDArray[np.float64], step_ms: int, *, farthest_s: float) -> NDArray[np.int64]:
-    """Move times into 0 … ``farthest_s`` and round them to the grid, halves up: ⌊t / step + ½⌋; int64, same shape."""
+    """Round times to the grid, halves up: ⌊t / step + ½⌋.
+
+    Parameters
+    ----------
+    times_s
+        Any times; float64, in seconds.
+    step_ms
+        The grid, in milliseconds.
+    farthest_s
+        Times are first moved into 0 to this, in seconds.
+
+    Returns
+    -------
+    ndarray
+        int64, of the same shape.
+    """
     steps = np.floor(np.clip(times_s, 0.0, farthest_s) * (1000 / step_ms) + 0.5)
     return steps.astype(np.int64)
 

@@ -81,8 +81,8 @@ class NoteTokenizer(Tokenizer):
 
     Notes are sorted by (onset step, pitch); of several of a pitch on one step the last is kept. The first shift counts
     from the start of the piece. Below a second, shifts and durations are right to 10 ms, beyond to 4 %; velocities
-    to 2. A duration never reaches past the next onset of its pitch. Ids: 0 padding, 1 begin, 2 end, the conditions,
-    then onset, pitch, velocity and duration.
+    to 2. A duration that would reach past the next onset of its pitch is cut to the longest bin that fits.
+    Ids: 0 padding, 1 begin, 2 end, the conditions, then onset, pitch, velocity and duration.
 
     Parameters
     ----------

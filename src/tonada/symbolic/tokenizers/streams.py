@@ -9,7 +9,21 @@ from tonada.symbolic.tokenizers.base import NoteStream, Row
 
 
 class GroupStream(NoteStream):
-    """Collects four ids, in the order of the slots; whatever breaks the order is left out."""
+    """Collects the ids of a note, in the order of its slots; whatever breaks the order is left out.
+
+    Parameters
+    ----------
+    slot_of
+        The slot of each id, 4 for those in none; uint8 [V].
+    value
+        What each id stands for: steps, pitch, velocity or steps; int64 [V].
+    step_ms
+        The grid, in milliseconds.
+    start_s
+        From where time counts, in seconds.
+    farthest_s
+        Later onsets are moved there, in seconds from the start.
+    """
 
     def __init__(
         self, slot_of: NDArray[np.uint8], value: NDArray[np.int64], step_ms: int, start_s: float, farthest_s: float

@@ -37,8 +37,23 @@ def places(step: NDArray[np.int64], breaks: NDArray[np.bool_]) -> NDArray[np.int
     return place
 
 
-def seconds(step: NDArray[np.int64], place: NDArray[np.int64] | int, *, step_ms: int) -> NDArray[np.float64]:
-    """Give the time of places in steps, in seconds; float64 [N]."""
+def seconds(step: NDArray[np.int64], place: NDArray[np.int64], *, step_ms: int) -> NDArray[np.float64]:
+    """Give the time of places in steps.
+
+    Parameters
+    ----------
+    step
+        int64 [N].
+    place
+        As ``places`` gives it; int64 [N].
+    step_ms
+        Length of a step, in milliseconds.
+
+    Returns
+    -------
+    ndarray
+        float64 [N], in seconds.
+    """
     return (step * (step_ms * TICKS_PER_MS) + place) / (1000 * TICKS_PER_MS)
 
 
