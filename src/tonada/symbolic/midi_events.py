@@ -83,7 +83,18 @@ class Events:
 
 
 def decode_track(data: bytes, start: int, end: int, *, number: int, path: Path) -> Events:
-    """Decode the track in ``data[start:end]``, which is number ``number`` of the file, counted from 1.
+    """Decode one track.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    start, end
+        Where the track's events lie in it.
+    number
+        Which track of the file it is, counted from 1, for errors.
+    path
+        The file, for errors.
 
     Raises
     ------

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import SupportsIndex
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,6 +55,15 @@ def check_columns(owner: str, **columns: NDArray[np.generic]) -> None:
 def check_range(name: str, column: NDArray[np.generic], low: float, high: float) -> None:
     """Check that every value lies in [low, high]; a NaN does not.
 
+    Parameters
+    ----------
+    name
+        What the values are, for the error.
+    column
+        The values.
+    low, high
+        The smallest and the largest allowed.
+
     Raises
     ------
     ValueError
@@ -59,6 +71,33 @@ def check_range(name: str, column: NDArray[np.generic], low: float, high: float)
     """
     if len(column) and not (column.min() >= low and column.max() <= high):
         raise ValueError(f"{name} must lie in {low:g} to {high:g}; got {column.min()} to {column.max()}")
+
+
+def column_differences(owner: str, mine: DataclassInstance, theirs: DataclassInstance) -> list[str]:
+    """Say in which fields two dataclasses of columns differ, a line each.
+
+    Parameters
+    ----------
+    owner
+        What they are, to begin the lines with.
+    mine, theirs
+        Two of one class. Fields that are left out of its comparison are left out here.
+    """
+    found = []
+    for entry in fields(mine):
+        if not entry.compare:
+            continue
+        one, other = getattr(mine, entry.name), getattr(theirs, entry.name)
+        label = f"{owner}, {entry.name}"
+        if not isinstance(one, np.ndarray):
+            if one != other:
+                found.append(f"{label}: {one!r} and {other!r}")
+        elif len(one) != len(other):
+            found.append(f"{label}: {len(one)} values and {len(other)}")
+        elif len(at := np.flatnonzero(one != other)):
+            values = f"{one[at[0]]} and {other[at[0]]}"
+            found.append(f"{label}: {len(at)} of {len(one)} values differ, the first at {at[0]}: {values}")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
-from typing import Final, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
 from tonada.errors import ConfigError
-from tonada.symbolic.notes import Floats, Ints, Notes, check_columns, check_range, int_column
+from tonada.symbolic.notes import Floats, Ints, Notes, check_columns, check_range, column_differences, int_column
 from tonada.symbolic.signatures import Keys, Meters
 from tonada.symbolic.tempo import LARGEST_QUARTER_US, MOST_TICKS, TempoMap
-
-_Part = TypeVar("_Part", TempoMap, Meters, Keys, "Track")
 
 SUSTAIN = 64
 """The control number of the sustain pedal; values from 64 up are down."""
@@ -71,7 +69,7 @@ class Track:
     name: str = ""
     program: int = 0
     is_drum: bool = False
-    channel: int | None = None
+    channel: int | None = field(default=None, compare=False)
     onset_ticks: Ints = field(default_factory=_none)
     duration_ticks: Ints = field(default_factory=_none)
     pitch: Ints = field(default_factory=_none)
@@ -107,7 +105,13 @@ class Track:
         return max((int(column.max()) for column in ends if len(column)), default=0)
 
     def head(self, notes: int, controls: int, bends: int) -> Track:
-        """Give the track with the first of its notes, of its control changes and of its bends."""
+        """Give the track with the first of its notes and controllers.
+
+        Parameters
+        ----------
+        notes, controls, bends
+            How many of each.
+        """
         counts = ((_NOTE_COLUMNS, notes), (_CONTROL_COLUMNS, controls), (_BEND_COLUMNS, bends))
         return replace(self, **{name: getattr(self, name)[:count] for names, count in counts for name in names})
 
@@ -189,10 +193,9 @@ class Score:
             Where to; int64 [P], 0–127, down from 64.
         """
         tracks = [track for track in self.tracks if not track.is_drum]
-        masks = [track.control_number == SUSTAIN for track in tracks]
-        pairs = list(zip(tracks, masks, strict=True))
-        ticks = np.concatenate([_none(), *(track.control_ticks[mask] for track, mask in pairs)])
-        value = np.concatenate([_none(), *(track.control_value[mask] for track, mask in pairs)])
+        sustain = np.concatenate([_none(), *(track.control_number for track in tracks)]) == SUSTAIN
+        ticks = np.concatenate([_none(), *(track.control_ticks for track in tracks)])[sustain]
+        value = np.concatenate([_none(), *(track.control_value for track in tracks)])[sustain]
         order = np.argsort(ticks, kind="stable")
         return self.tempo_map.seconds(ticks[order]), value[order]
 
@@ -204,6 +207,19 @@ class Score:
 
         Onsets and ends move to the nearest tick: by half a tick at most, 0.5 ms with the defaults. A note that sounds
         keeps one tick at least.
+
+        Parameters
+        ----------
+        notes
+            In seconds, none before 0.
+        program
+            General MIDI instrument, 0–127.
+        bpm
+            Quarter notes per minute; it decides where bars and beats are drawn, not when notes sound.
+        ticks_per_quarter
+            Ticks in a quarter note.
+        name
+            The name of the track.
 
         Raises
         ------
@@ -271,30 +287,12 @@ class Score:
     def differences(self, other: Score) -> list[str]:
         """Say what differs, a line each; nothing where both are the same piece."""
         found = [
-            *_differences("tempo map", self.tempo_map, other.tempo_map),
-            *_differences("meters", self.meters, other.meters),
-            *_differences("keys", self.keys, other.keys),
+            *column_differences("tempo map", self.tempo_map, other.tempo_map),
+            *column_differences("meters", self.meters, other.meters),
+            *column_differences("keys", self.keys, other.keys),
         ]
         if len(self.tracks) != len(other.tracks):
             found.append(f"tracks: {len(self.tracks)} and {len(other.tracks)}")
         for number, (mine, theirs) in enumerate(zip(self.tracks, other.tracks, strict=False), start=1):
-            found += _differences(f"track {number}", mine, theirs)
+            found += column_differences(f"track {number}", mine, theirs)
         return found
-
-
-def _differences(owner: str, mine: _Part, theirs: _Part) -> list[str]:
-    found = []
-    for entry in fields(mine):
-        if not entry.init or entry.name == "channel":
-            continue
-        one, other = getattr(mine, entry.name), getattr(theirs, entry.name)
-        label = f"{owner}, {entry.name}"
-        if not isinstance(one, np.ndarray):
-            if one != other:
-                found.append(f"{label}: {one!r} and {other!r}")
-        elif len(one) != len(other):
-            found.append(f"{label}: {len(one)} values and {len(other)}")
-        elif len(at := np.flatnonzero(one != other)):
-            values = f"{one[at[0]]} and {other[at[0]]}"
-            found.append(f"{label}: {len(at)} of {len(one)} values differ, the first at {at[0]}: {values}")
-    return found

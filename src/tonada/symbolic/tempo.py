@@ -44,8 +44,8 @@ class TempoMap:
     start_ticks: Ints
     quarter_us: Ints
     ticks_per_quarter: int
-    _start_units: Ints = field(init=False, repr=False)
-    _start_s: Floats = field(init=False, repr=False)
+    _start_units: Ints = field(init=False, repr=False, compare=False)
+    _start_s: Floats = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the steps and add up where each begins."""
@@ -68,6 +68,13 @@ class TempoMap:
         """Build the map from tempo events in file order.
 
         Of several at one tick the last counts; before the first it is 120 bpm.
+
+        Parameters
+        ----------
+        ticks, quarter_us
+            When, and microseconds per quarter note from there on; K whole numbers each.
+        ticks_per_quarter
+            Ticks in a quarter note.
         """
         event_ticks, event_us = int_column(ticks), int_column(quarter_us)
         check_columns("tempo events", ticks=event_ticks, quarter_us=event_us)
