@@ -131,7 +131,7 @@ class Trainer:
             before = self.seconds
         else:
             save_model(self.run, self.model, self.tables)
-        first, last_save = self.step, time.monotonic()
+        first, saved, last_save = self.step, self.step, time.monotonic()
         self.model.train()
         while self.step < config.steps and not self._stop.is_set():
             record = self._train_step()
@@ -147,10 +147,12 @@ class Trainer:
                 self.request_stop("time")
             if done or self._stop.is_set() or time.monotonic() - last_save >= config.checkpoint_minutes * 60:
                 self._save()
-                last_save = time.monotonic()
+                last_save, saved = time.monotonic(), self.step
             if self.progress is not None:
                 left = (time.monotonic() - started) / (self.step - first) * (config.steps - self.step)
                 self.progress(Progress(step=self.step, steps=config.steps, record=record, seconds_left=left))
+        if saved != self.step:  # the wish to stop came after the last look at it
+            self._save()
         if self.validate is None:
             save_model(self.run, self.model, self.tables, weights=self.average or None)
         return TrainingResult(reason=self._reason, step=self.step, best=self.best, best_step=self.best_step)
