@@ -176,7 +176,7 @@ def test_tempi_and_densities_have_names() -> None:
     assert [NOTE.tempo_name(bpm) for bpm in (20, 60, 100, 149, 150, 400)] == [
         *("very slow", "slow", "moderate", "fast", "very fast", "very fast")
     ]
-    assert [NOTE.density_name(density) for density in (0, 4, 9.9, 10, 99)] == [
+    assert [NOTE.density_name(density) for density in (0, 6.5, 10.4, 10.5, 99)] == [
         *("very sparse", "sparse", "medium", "dense", "very dense")
     ]
 

@@ -53,8 +53,8 @@ class NoteConfig:
     """Names for the condition "density", from few notes to many."""
     tempo_bounds_bpm: tuple[float, ...] = (60.0, 90.0, 120.0, 150.0)
     """Where one tempo name ends and the next begins, in quarter notes per minute; one fewer than the names."""
-    density_bounds: tuple[float, ...] = (4.0, 7.0, 10.0, 14.0)
-    """Where one density name ends and the next begins, in notes per second; one fewer than the names."""
+    density_bounds: tuple[float, ...] = (6.5, 8.5, 10.5, 13.0)
+    """Where one density name ends and the next begins, in notes per second; the defaults part piano music in fifths."""
 
     def __post_init__(self) -> None:
         """Check what the types do not say."""
