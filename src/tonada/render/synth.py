@@ -40,6 +40,7 @@ DRUM_BANK = 128
 _QUALITY = 2  # band-limited resampling of the font's samples, the fastest kind
 _GAIN = 2.8
 _TAIL_S = 2.0
+_SILENCE = 1e-5
 _TICKS_PER_S = 10_000
 
 
@@ -72,15 +73,15 @@ def synthesize(score: Score, *, sample_rate: int = 44_100, soundfont: Path | Non
         raise ConfigError(f"sample_rate must lie in {low} to {high} Hz; got {sample_rate}. Try 44100")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         parts = _parts(score, soundfont, Path(folder))
-        end_s = max((notes.end_s for _, notes in parts), default=0.0)
-        if not end_s:
+        if not any(len(notes) for _, notes in parts):
             raise DataError("score", "there are no notes to play")
+        end_s = max(notes.end_s for _, notes in parts)
         if end_s > LONGEST_S:
             raise DataError(
                 "score", f"it is {end_s / 3600:.1f} hours long; up to {LONGEST_S / 3600:g} hours can be played"
             )
         mix = np.zeros((2, round((end_s + _TAIL_S) * sample_rate)), dtype=np.float32)
-        end = 0
+        held, end = round(end_s * sample_rate), 0
         for font, notes in parts:
             for start, sound in _sounds(font, notes, sample_rate):
                 stop = start + sound.shape[1]
@@ -88,7 +89,8 @@ def synthesize(score: Score, *, sample_rate: int = 44_100, soundfont: Path | Non
                     mix = np.pad(mix, ((0, 0), (0, stop - mix.shape[1] + round(_TAIL_S * sample_rate))))
                 mix[:, start:stop] += sound
                 end = max(end, stop)
-    mix = mix[:, :end]
+    heard = np.flatnonzero(np.abs(mix[:, held:end]).max(axis=0) > _SILENCE)
+    mix = mix[:, : held + (int(heard[-1]) + 1 if len(heard) else 0)]
     limit(mix, sample_rate)
     return Clip(samples=mix, sample_rate=sample_rate)
 
