@@ -1,4 +1,4 @@
-"""Make tests/symbolic/golden/densities.json: kernel densities, divergences and overlaps by SciPy.
+"""Make tests/symbolic/evaluation/golden/densities.json: kernel densities, divergences and overlaps by SciPy.
 
 Run with an interpreter that has scipy (tested: 1.17.1): ``python tools/make_golden_densities.py``. Nothing of Tonada is
 imported. Integrals by adaptive quadrature, between the points where one of the two densities has its samples.
@@ -14,7 +14,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.stats import gaussian_kde
 
-TARGET = Path(__file__).parents[1] / "tests" / "symbolic" / "golden" / "densities.json"
+TARGET = Path(__file__).parents[1] / "tests" / "symbolic" / "evaluation" / "golden" / "densities.json"
 
 
 def cases() -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -38,9 +38,8 @@ from midi_files import (
     track,
 )
 from tonada.errors import DataError
-from tonada.symbolic import midi, smf
-from tonada.symbolic.midi import read_midi, read_midi_bytes, write_midi
-from tonada.symbolic.midi_encoding import assign_channels
+from tonada.symbolic.midi import conversion, read_midi, read_midi_bytes, smf, write_midi
+from tonada.symbolic.midi.encoding import assign_channels
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.score import Score, Track
 from tonada.symbolic.signatures import Keys, Meters
@@ -442,7 +441,7 @@ def test_a_file_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_large_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(midi, "LARGEST_FILE_BYTES", 2**20)
+    monkeypatch.setattr(conversion, "LARGEST_FILE_BYTES", 2**20)
     path = tmp_path / "large.mid"
     path.write_bytes(midi_file(track(*NOTE, (0, meta(1, b"x" * 2**20)))))
     with pytest.raises(DataError, match=r"large\.mid: larger than 1 MB, the most that is read"):
@@ -451,7 +450,7 @@ def test_large_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_files_of_too_many_tracks_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smf, "MOST_TRACKS", 3)
-    monkeypatch.setattr(midi, "MOST_TRACKS", 3)
+    monkeypatch.setattr(conversion, "MOST_TRACKS", 3)
     assert len(read(midi_file(*[track(*NOTE)] * 3)).tracks) == 3
     with pytest.raises(DataError, match="more than 3 tracks"):
         read(midi_file(*[track(*NOTE)] * 4))

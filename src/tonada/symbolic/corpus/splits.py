@@ -1,6 +1,6 @@
 """Train, validation and test: declared splits stay, everything else is split by work, and no work is on both sides.
 
-Works are compared by title (`tonada.symbolic.works`) and, since titles lie, by notes (`tonada.symbolic.duplicates`).
+Works are compared by title (`works`) and, since titles lie, by notes (`duplicates`).
 Who yields to whom is a matter of rank; a *benchmark* is a table that declares all three splits, as MAESTRO's does.
 
 0. held-out pieces of a benchmark: they stay as they are, always;
@@ -19,8 +19,8 @@ import numpy as np
 
 from tonada.data import SPLITS
 from tonada.seeding import key
-from tonada.symbolic.duplicates import Hashes, Overlap, find_shared
-from tonada.symbolic.works import Work, find_overlaps, group
+from tonada.symbolic.corpus.duplicates import Hashes, Overlap, find_shared
+from tonada.symbolic.corpus.works import Work, find_overlaps, group
 
 SPELLINGS = {
     **{name: "train" for name in ("train", "training")},
@@ -47,7 +47,7 @@ class Candidate:
     table, declared
         The table that lists it and the split that it gives; empty without one.
     digest, notes_digest, fingerprint
-        Of bytes and notes; see `tonada.symbolic.reading.Reading`.
+        Of bytes and notes; see `tonada.symbolic.corpus.reading.Reading`.
     split
         Empty until it is settled.
     place

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tonada.symbolic.composers import composer_in_path, composer_keys
-from tonada.symbolic.titles import find_key, fold, without_file_marks, words
-from tonada.symbolic.works import Work, find_overlaps, group, work_of
+from tonada.symbolic.corpus.composers import composer_in_path, composer_keys
+from tonada.symbolic.corpus.titles import find_key, fold, without_file_marks, words
+from tonada.symbolic.corpus.works import Work, find_overlaps, group, work_of
 
 KEYS = [
     ("Frédéric Chopin", "Etude Op. 10 No. 4 in C-sharp Minor", "chopin op 10 no 4"),

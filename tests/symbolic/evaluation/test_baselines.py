@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tonada.errors import ConfigError
-from tonada.symbolic.baselines import BASELINES, Baseline, allowed_ids, fit_baselines
+from tonada.symbolic.evaluation.baselines import BASELINES, Baseline, allowed_ids, fit_baselines
+from tonada.symbolic.evaluation.scoring import Targets, find_targets, slot_names
 from tonada.symbolic.notes import Notes
-from tonada.symbolic.scoring import Targets, find_targets, slot_names
 from tonada.symbolic.tokenizers.note import NoteTokenizer
 
 TOKENIZER = NoteTokenizer()
@@ -98,7 +98,7 @@ def test_the_most_frequent_id_counts_as_right() -> None:
 def test_counting_in_parts_is_counting_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = [piece(*range(60, 60 + count)) for count in (3, 9, 5, 20)]
     wanted = fit(*pieces)
-    monkeypatch.setattr("tonada.symbolic.baselines._BUFFER", 30)
+    monkeypatch.setattr("tonada.symbolic.evaluation.baselines._BUFFER", 30)
     found = fit(*pieces)
     targets = find_targets(TOKENIZER, piece(60, 61, 65, 90))
     for name in BASELINES:

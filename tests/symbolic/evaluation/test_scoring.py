@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tonada.registry import names, resolve
-from tonada.symbolic.baselines import allowed_ids, fit_baselines
+from tonada.symbolic.evaluation.baselines import allowed_ids, fit_baselines
+from tonada.symbolic.evaluation.scoring import figures, find_targets, slot_names
 from tonada.symbolic.notes import Notes
-from tonada.symbolic.scoring import figures, find_targets, slot_names
 
 NOTES = Notes.from_rows(
     [(0.0, 0.5, 60, 64), (0.0, 0.5, 64, 64), (0.517, 0.031, 67, 90), (3.0, 6.0, 48, 90), (3.2, 0.1, 67, 20)]

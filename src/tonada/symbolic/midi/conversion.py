@@ -1,4 +1,4 @@
-"""MIDI files to scores and back: `tonada.symbolic.smf` takes the bytes apart, this module makes music of them.
+"""MIDI files to scores and back: `tonada.symbolic.midi.smf` takes the bytes apart, this module makes music of them.
 
 All of it is ours, because symusic 0.5.9 loses music without saying so. Reading, it drops notes that are never released
 and pedal on channels without notes, doubles control changes where programs change, and looks beyond the end of
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from tonada.errors import DataError
 from tonada.files import translated_errors, write_bytes
-from tonada.symbolic.midi_encoding import encode
-from tonada.symbolic.midi_events import (
+from tonada.symbolic.midi.encoding import encode
+from tonada.symbolic.midi.events import (
     BEND,
     CONTROL,
     KEY,
@@ -34,10 +34,10 @@ from tonada.symbolic.midi_events import (
     Meta,
     pair_notes,
 )
+from tonada.symbolic.midi.smf import MOST_TRACKS, Header, parse
 from tonada.symbolic.notes import Ints, int_column
 from tonada.symbolic.score import DRUM_CHANNEL, Score, Track
 from tonada.symbolic.signatures import Keys, Meters
-from tonada.symbolic.smf import MOST_TRACKS, Header, parse
 from tonada.symbolic.tempo import TempoMap
 
 LARGEST_FILE_BYTES: Final = 16 * 2**20
@@ -63,7 +63,7 @@ def read_midi_bytes(data: bytes, *, path: Path) -> Score:
     """Read the bytes of a MIDI file.
 
     Each channel of each track of the file, and each program on it that plays notes, becomes a `Track`. No note is lost:
-    how releases find their notes, and what becomes of those never released, is told at `midi_events.pair_notes`; notes
+    how releases find their notes, and what becomes of those never released, is told at `events.pair_notes`; notes
     that end where they begin are kept with duration 0.
 
     Parameters

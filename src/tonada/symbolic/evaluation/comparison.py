@@ -14,7 +14,7 @@ import numpy as np
 
 from tonada.errors import ConfigError, UnknownNameError
 from tonada.jsontext import to_json
-from tonada.symbolic.metrics import describe
+from tonada.symbolic.evaluation.metrics import describe
 from tonada.symbolic.notes import Floats, Notes
 
 COMPARED = (

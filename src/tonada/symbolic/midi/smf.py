@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tonada.errors import DataError
-from tonada.symbolic.midi_events import Events, decode_track
+from tonada.symbolic.midi.events import Events, decode_track
 
 MOST_TRACKS: Final = 4096
 """Files of more tracks are refused: they are made to keep programs busy."""

@@ -17,8 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from tonada.errors import DataError
 from tonada.files import translated_errors
-from tonada.symbolic.midi import LARGEST_FILE_BYTES
-from tonada.symbolic.tables import (
+from tonada.symbolic.corpus.tables import (
     FILE_COLUMN,
     LARGEST_TABLE_BYTES,
     Descriptions,
@@ -27,6 +26,7 @@ from tonada.symbolic.tables import (
     parse_table,
     read_table,
 )
+from tonada.symbolic.midi import LARGEST_FILE_BYTES
 
 SUFFIXES = (".mid", ".midi", ".rmi", ".kar")
 MOST_MEMBERS = 1_000_000

@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tonada.symbolic.scoring import Bools, Floats, Targets
+from tonada.symbolic.evaluation.scoring import Bools, Floats, Targets
 from tonada.symbolic.tokenizers.base import Tokenizer
 
 Predictor = Callable[[Tensor], Tensor]

@@ -21,8 +21,7 @@ from tonada import registry
 from tonada.data import Dataset
 from tonada.errors import ConfigError, DataError, ResourceError, UnknownNameError
 from tonada.seeding import rng
-from tonada.symbolic import reading
-from tonada.symbolic.corpus import PrepareReport, prepare_corpus
+from tonada.symbolic.corpus import PrepareReport, prepare_corpus, reading
 from tonada.symbolic.midi import read_midi_bytes, write_midi
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
@@ -345,7 +344,7 @@ def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path: Path, monk
     music = write_pieces(tmp_path / "music", {"a.mid": 1})
     prepare_corpus([music], tmp_path / "data")
     before = contents(tmp_path / "data")
-    monkeypatch.setattr("tonada.symbolic.corpus.list_sources", None)
+    monkeypatch.setattr("tonada.symbolic.corpus.preparation.list_sources", None)
     with pytest.raises(DataError, match="holds a prepared data set already"):
         prepare_corpus([music], tmp_path / "data")
     with pytest.raises(DataError, match="is no prepared data set"):

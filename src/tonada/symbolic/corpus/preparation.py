@@ -18,12 +18,12 @@ from tonada.config import from_mapping, to_mapping
 from tonada.data import SPLITS, Piece, require_free, write_dataset
 from tonada.errors import ConfigError, DataError
 from tonada.files import translated_errors
-from tonada.symbolic.composers import composer_in_path
-from tonada.symbolic.reading import Reading, read_all
-from tonada.symbolic.selection import parse_selection, select
-from tonada.symbolic.sources import MidiFile, list_sources
-from tonada.symbolic.splits import SPELLINGS, Candidate, Settled, settle
-from tonada.symbolic.works import work_of
+from tonada.symbolic.corpus.composers import composer_in_path
+from tonada.symbolic.corpus.reading import Reading, read_all
+from tonada.symbolic.corpus.selection import parse_selection, select
+from tonada.symbolic.corpus.sources import MidiFile, list_sources
+from tonada.symbolic.corpus.splits import SPELLINGS, Candidate, Settled, settle
+from tonada.symbolic.corpus.works import work_of
 
 MIN_NOTES = 16
 """Files with fewer notes are skipped, unless the caller says otherwise."""
@@ -98,13 +98,13 @@ def prepare_corpus(
     ----------
     sources
         Folders, zips (MAESTRO as distributed), MIDI files, and csv tables that select among them; see
-        `tonada.symbolic.sources.list_sources`.
+        `tonada.symbolic.corpus.sources.list_sources`.
     folder
         Where to.
     tokenizer, tokenizer_config
         Registry name and settings.
     where, composer, title, split
-        Selection; see `tonada.symbolic.selection.select`. Several composers are alternatives.
+        Selection; see `tonada.symbolic.corpus.selection.select`. Several composers are alternatives.
     min_notes
         Files with fewer notes are skipped.
     jobs

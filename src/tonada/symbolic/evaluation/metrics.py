@@ -23,8 +23,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tonada.symbolic.notes import Floats, Ints, Notes
-from tonada.symbolic.repetition import (
+from tonada.symbolic.evaluation.repetition import (
     MICROSECONDS_PER_S,
     REPEATED_NOTES,
     groove_consistency,
@@ -33,6 +32,7 @@ from tonada.symbolic.repetition import (
     repetition,
     self_similarity,
 )
+from tonada.symbolic.notes import Floats, Ints, Notes
 
 CHORD_GAP_S = 0.035
 LAGS_S = (1, 2, 4, 8, 16)  # whole windows of 1 s

@@ -11,10 +11,10 @@ import pytest
 
 from midi_files import ONE_NOTE
 from tonada.errors import ConfigError, DataError, UnknownNameError
-from tonada.symbolic import sources
-from tonada.symbolic.selection import parse_selection, select
-from tonada.symbolic.sources import MidiFile, list_sources, read_file
-from tonada.symbolic.tables import LARGEST_TABLE_BYTES, parse_table, read_table
+from tonada.symbolic.corpus import sources
+from tonada.symbolic.corpus.selection import parse_selection, select
+from tonada.symbolic.corpus.sources import MidiFile, list_sources, read_file
+from tonada.symbolic.corpus.tables import LARGEST_TABLE_BYTES, parse_table, read_table
 
 TABLE = (
     "canonical_composer,canonical_title,split,year,midi_filename\n"

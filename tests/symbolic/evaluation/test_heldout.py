@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tonada.errors import ConfigError
-from tonada.symbolic.baselines import fit_baselines
-from tonada.symbolic.heldout import HeldOut, HeldOutEstimate, estimate_held_out, evaluate_held_out
+from tonada.symbolic.evaluation.baselines import fit_baselines
+from tonada.symbolic.evaluation.heldout import HeldOut, HeldOutEstimate, estimate_held_out, evaluate_held_out
+from tonada.symbolic.evaluation.scoring import Targets, find_targets
+from tonada.symbolic.evaluation.windowed import cut_windows
 from tonada.symbolic.models.gpt import GPT, GPTConfig
 from tonada.symbolic.notes import Notes
-from tonada.symbolic.scoring import Targets, find_targets
 from tonada.symbolic.tokenizers.note import NoteTokenizer
-from tonada.symbolic.windowed import cut_windows
 
 TOKENIZER = NoteTokenizer()
 VOCABULARY = TOKENIZER.vocabulary_size

@@ -10,11 +10,20 @@ import pytest
 from numpy.typing import NDArray
 
 from tonada.seeding import rng
-from tonada.symbolic.duplicates import COMMON, INTERVALS, LEAST, SAME_FROM, SAMPLE, Overlap, find_shared, fingerprint
+from tonada.symbolic.corpus.duplicates import (
+    COMMON,
+    INTERVALS,
+    LEAST,
+    SAME_FROM,
+    SAMPLE,
+    Overlap,
+    find_shared,
+    fingerprint,
+)
+from tonada.symbolic.corpus.sources import list_sources, read_file
 from tonada.symbolic.midi import read_midi_bytes
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
-from tonada.symbolic.sources import list_sources, read_file
 
 
 def piece(seed: int, chords: int = 600) -> Notes:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonada.errors import ConfigError
+from tonada.symbolic.evaluation.scoring import Bools, Floats, Ints, Targets, find_targets
 from tonada.symbolic.notes import Notes
-from tonada.symbolic.scoring import Bools, Floats, Ints, Targets, find_targets
 from tonada.symbolic.tokenizers.base import Tokenizer
 
 BaselineName = Literal["unigram", "bigram"]

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from tonada.errors import ConfigError, UnknownNameError
-from tonada.symbolic.comparison import COMPARED, compare_continuations
+from tonada.symbolic.evaluation.comparison import COMPARED, compare_continuations
 from tonada.symbolic.notes import Notes
 
 

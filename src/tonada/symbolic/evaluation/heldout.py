@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from tonada.errors import ConfigError
 from tonada.jsontext import to_json
 from tonada.seeding import rng
-from tonada.symbolic.baselines import Baseline
-from tonada.symbolic.scoring import Bools, Figures, Floats, check_pieces, figures, find_targets, slot_names
+from tonada.symbolic.evaluation.baselines import Baseline
+from tonada.symbolic.evaluation.scoring import Bools, Figures, Floats, check_pieces, figures, find_targets, slot_names
+from tonada.symbolic.evaluation.windowed import Predictor, Window, cut_windows, score_windows
 from tonada.symbolic.tokenizers.base import Tokenizer
-from tonada.symbolic.windowed import Predictor, Window, cut_windows, score_windows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tonada.symbolic.catalogues import COLLECTIONS, LISTED, NAMED, SAME, SERIES, SYSTEMS
-from tonada.symbolic.composers import composer_keys
-from tonada.symbolic.titles import distinctive, find_key, fold, normalised, without_file_marks, without_key, words
+from tonada.symbolic.corpus.catalogues import COLLECTIONS, LISTED, NAMED, SAME, SERIES, SYSTEMS
+from tonada.symbolic.corpus.composers import composer_keys
+from tonada.symbolic.corpus.titles import (
+    distinctive,
+    find_key,
+    fold,
+    normalised,
+    without_file_marks,
+    without_key,
+    words,
+)
 
 _NUMBER = r"(?:no|nr|nos|n|№)?[ .°]*"
 _LIST = rf"(\d+(?!\d|st|nd|rd|th)(?:\s*(?:-|–|,|&|and|und|/)\s*(?:and )?{_NUMBER}\d+(?!\d|st|nd|rd|th))*)"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tonada.errors import ConfigError, UnknownNameError
-from tonada.symbolic.densities import bandwidth, divergence_and_overlap, log_density
-from tonada.symbolic.distances import HISTOGRAMS, SetRow, compare_sets
+from tonada.symbolic.evaluation.densities import bandwidth, divergence_and_overlap, log_density
+from tonada.symbolic.evaluation.distances import HISTOGRAMS, SetRow, compare_sets
 from tonada.symbolic.notes import Notes
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "densities.json").read_text("utf-8"))
@@ -49,7 +49,7 @@ def test_overlap_is_symmetric_and_divergence_is_not() -> None:
 def test_density_does_not_depend_on_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     samples, points = np.random.default_rng(3).normal(size=40), np.linspace(-3, 3, 55)
     whole = log_density(samples, points)
-    monkeypatch.setattr("tonada.symbolic.densities._CELLS", 130)
+    monkeypatch.setattr("tonada.symbolic.evaluation.densities._CELLS", 130)
     assert log_density(samples, points) == pytest.approx(whole, abs=1e-13)
 
 

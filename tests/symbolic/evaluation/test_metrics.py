@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tonada.symbolic.metrics import (
+from tonada.symbolic.evaluation.metrics import (
     TIME_EDGES_S,
     describe,
     duration_histogram,
@@ -15,8 +15,8 @@ from tonada.symbolic.metrics import (
     pitch_class_histogram,
     pitch_class_transitions,
 )
+from tonada.symbolic.evaluation.repetition import LONGEST_PROFILE_S, profiles
 from tonada.symbolic.notes import Notes
-from tonada.symbolic.repetition import LONGEST_PROFILE_S, profiles
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "metrics.json").read_text("utf-8"))
 

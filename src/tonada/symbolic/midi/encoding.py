@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tonada.symbolic.midi_events import BEND, CONTROL, END_OF_TRACK, KEY, METER, NAME, NOTE_OFF, NOTE_ON, PROGRAM, TEMPO
+from tonada.symbolic.midi.events import BEND, CONTROL, END_OF_TRACK, KEY, METER, NAME, NOTE_OFF, NOTE_ON, PROGRAM, TEMPO
 from tonada.symbolic.notes import Ints
 from tonada.symbolic.score import DRUM_CHANNEL, Score, Track
 

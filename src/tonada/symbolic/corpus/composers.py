@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tonada.symbolic.titles import fold
+from tonada.symbolic.corpus.titles import fold
 
 _SPELLINGS = {
     "bartholdy": "mendelssohn",

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tonada.errors import ConfigError
-from tonada.symbolic.comparison import COMPARED, describe_all
-from tonada.symbolic.densities import divergence_and_overlap
-from tonada.symbolic.metrics import (
+from tonada.symbolic.evaluation.comparison import COMPARED, describe_all
+from tonada.symbolic.evaluation.densities import divergence_and_overlap
+from tonada.symbolic.evaluation.metrics import (
     duration_histogram,
     inter_onset_histogram,
     pitch_class_histogram,

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from tonada import registry
 from tonada.config import from_mapping
 from tonada.errors import DataError, ResourceError
-from tonada.symbolic.duplicates import Hashes, fingerprint
+from tonada.symbolic.corpus.duplicates import Hashes, fingerprint
+from tonada.symbolic.corpus.sources import MidiFile, read_file
 from tonada.symbolic.midi import read_midi_bytes
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
-from tonada.symbolic.sources import MidiFile, read_file
 from tonada.symbolic.tokenizers.base import Tokenizer
 
 MAX_PIECE_S = 6 * 3600.0
@@ -52,7 +52,7 @@ class Reading:
     notes_digest
         Hash of the folded notes' pitches in the order of their onsets. No two performances agree in it.
     fingerprint
-        Sampled hashes of the piece's n-grams; see `tonada.symbolic.duplicates`.
+        Sampled hashes of the piece's n-grams; see `tonada.symbolic.corpus.duplicates`.
     """
 
     reason: str = ""

@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from tonada.errors import ConfigError, DataError, UnknownNameError
-from tonada.symbolic.composers import composer_keys
-from tonada.symbolic.sources import MidiFile
-from tonada.symbolic.tables import RENAMED
-from tonada.symbolic.titles import fold
+from tonada.symbolic.corpus.composers import composer_keys
+from tonada.symbolic.corpus.sources import MidiFile
+from tonada.symbolic.corpus.tables import RENAMED
+from tonada.symbolic.corpus.titles import fold
 
 
 def parse_selection(
