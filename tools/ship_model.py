@@ -2,8 +2,8 @@
 
     python tools/ship_model.py RUN EVALUATION.json --name piano [--comparison COMPARISON.json]
 
-EVALUATION.json is what ``tonada evaluate RUN --ref DATA -o …`` wrote; COMPARISON.json what ``benchmarks/continuations.py``
-wrote. Run once to get weights that can be evaluated (without figures: ``--draft``), evaluate those, run again.
+EVALUATION.json is what ``tonada evaluate RUN --ref DATA -o …`` wrote; COMPARISON.json what
+``benchmarks/continuations.py`` wrote. Run once to get weights that can be evaluated (without figures: ``--draft``), evaluate those, run again.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ A decoder-only Transformer that continues piano music, note by note. Made and sh
 ## Data
 
 MAESTRO v3.0.0 (Hawthorne et al. 2019, CC BY-NC-SA 4.0), the training split: {train_pieces} performances,
-{train_notes:,} notes, after {dropped} training files were dropped because they share a work with the official validation
-or test split (by title, or by their notes). SHA-256 of the training ids: `{train_sha256}`; of the data set's manifest:
+{train_notes:,} notes, after {dropped} training files were dropped because they share a work with the official
+validation or test split (by title, or by their notes). SHA-256 of the training ids: `{train_sha256}`; of the data set's manifest:
 `{data_sha256}`.
 
     tonada prepare maestro-v3.0.0-midi.zip -o DATA
@@ -50,10 +50,10 @@ or test split (by title, or by their notes). SHA-256 of the training ids: `{trai
 
 ## Training
 
-{steps} optimizer steps of {ids_per_step} ids: **{seen:.1f} million ids, {epochs:.2f} passes** over the training ids, in
-{minutes:.0f} minutes on two busy CPU cores (bf16 autocast), seed {seed}. Muon for the matrices, AdamW for the rest, peak
-rate {learning_rate}, {schedule} schedule. {augmentation} It is a first model: it was stopped by the clock, not by the
-data, and its validation loss was still falling.
+{steps} optimizer steps of {ids_per_step} ids: **{seen:.1f} million ids, {epochs:.2f} passes** over the training ids,
+in {minutes:.0f} minutes on two busy CPU cores (bf16 autocast), seed {seed}. Muon for the matrices, AdamW for the rest, peak
+rate {learning_rate}, {schedule} schedule. {augmentation} It is a first model: it was stopped by the clock, not by
+the data, and its validation loss was still falling.
 
 | step | million ids | validation, estimated nats per note |
 |---|---|---|

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
+
 from tonada.errors import ConfigError
 from tonada.optimizers import OptimizerName
 from tonada.schedules import ScheduleName
@@ -97,8 +99,8 @@ class TrainingResult:
     best_step: int
 
 
-def precision_of(precision: Precision, device: str) -> Literal["fp32", "bf16"]:
-    """Resolve "auto": bf16 on CPUs with avx512_bf16 or AMX and on GPUs that have it, else fp32.
+def precision_of(precision: Precision, device: str) -> torch.dtype:
+    """Give the dtype that a forward pass computes in. "auto" is bf16 where the hardware has it.
 
     Parameters
     ----------
@@ -107,14 +109,12 @@ def precision_of(precision: Precision, device: str) -> Literal["fp32", "bf16"]:
     device
         "cpu", "cuda" or "mps".
     """
-    if precision != "auto":
-        return precision
+    has_bf16 = False
     if device == "cuda":
-        import torch
-
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    if device == "cpu":
+        has_bf16 = torch.cuda.is_bf16_supported()
+    elif device == "cpu":
         info = Path("/proc/cpuinfo")
         flags = info.read_text() if info.is_file() else ""
-        return "bf16" if "avx512_bf16" in flags or "amx_bf16" in flags else "fp32"
-    return "fp32"
+        has_bf16 = "avx512_bf16" in flags or "amx_bf16" in flags
+    wanted = has_bf16 if precision == "auto" else precision == "bf16"
+    return torch.bfloat16 if wanted else torch.float32

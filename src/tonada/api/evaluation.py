@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tonada.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tonada.symbolic.heldout import HeldOut
+    from tonada.symbolic.evaluation.heldout import HeldOut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure how well a model predicts music that it never saw, in nats per note.
 
-    The protocol is that of `tonada.symbolic.heldout`: whole pieces, each id scored once with at least half a context
-    before it. The baselines count the ids of the data set's training split.
+    The protocol is that of `tonada.symbolic.evaluation.heldout`: whole pieces, each id scored once with at least half a
+    context before it. The baselines count the ids of the data set's training split.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ def evaluate(
     from tonada.config import to_mapping
     from tonada.data import Dataset
     from tonada.runs import find_model, load_model
-    from tonada.symbolic.baselines import fit_baselines
-    from tonada.symbolic.heldout import evaluate_held_out
+    from tonada.symbolic.evaluation.baselines import fit_baselines
+    from tonada.symbolic.evaluation.heldout import evaluate_held_out
     from tonada.symbolic.tokenizers.base import Tokenizer
 
     if limit is not None and limit < 1:

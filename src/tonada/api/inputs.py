@@ -97,7 +97,7 @@ def find_inputs(names: Sequence[str | Path]) -> list[Path | Failure]:
     list
         A path for each file; a failure for each name that stands for none.
     """
-    from tonada.symbolic.sources import SUFFIXES
+    from tonada.symbolic.corpus.sources import SUFFIXES
 
     found: list[Path | Failure] = []
     for name in map(str, names):

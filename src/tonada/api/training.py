@@ -19,7 +19,7 @@ from tonada.model import Model
 from tonada.runs import build_codec, build_model, is_run, model_table
 from tonada.seeding import key
 from tonada.symbolic.augment import Augmentation
-from tonada.symbolic.heldout import estimate_held_out
+from tonada.symbolic.evaluation.heldout import estimate_held_out
 from tonada.symbolic.tokenizers.base import Tokenizer
 from tonada.symbolic.windows import WindowBatches
 from tonada.trainer import Trainer
