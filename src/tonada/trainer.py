@@ -56,6 +56,8 @@ class Trainer:
     validate
         Scores the model (in evaluation mode, with the averaged weights where there are some): a mapping with ``score``,
         lower is better; None for no validation.
+    observe
+        Called after every validation with the scored weights, in evaluation mode, and the step: to make samples.
     progress
         Called after every step.
     """
@@ -69,10 +71,11 @@ class Trainer:
         *,
         tables: Mapping[str, Any],
         validate: Callable[[Model], Mapping[str, float]] | None = None,
+        observe: Callable[[Model, int], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.model, self.source, self.config, self.run = model, source, config, run
-        self.tables, self.validate, self.progress = tables, validate, progress
+        self.tables, self.validate, self.observe, self.progress = tables, validate, observe, progress
         self.device = next(model.parameters()).device
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.precision = precision_of(config.precision, self.device.type)
@@ -233,6 +236,8 @@ class Trainer:
         if scores["score"] < self.best:
             self.best, self.best_step = scores["score"], self.step
             save_model(self.run, self.model, self.tables)
+        if self.observe is not None:
+            self.observe(self.model, self.step)
         if plain:
             load_into(self.model, plain, self.run)
         self.model.train()

@@ -12,10 +12,12 @@ from typing import Any, Literal
 import torch
 
 from tonada import registry
+from tonada.api.samples import observer
 from tonada.config import apply_settings, from_mapping, read_toml, to_mapping
-from tonada.data import Dataset
+from tonada.data import Dataset, Piece
 from tonada.errors import CheckpointError, ConfigError, DataError, UnknownNameError
 from tonada.model import Model
+from tonada.report import write_report
 from tonada.runs import build_codec, build_model, is_run, model_table
 from tonada.seeding import key
 from tonada.symbolic.augment import Augmentation
@@ -111,17 +113,21 @@ def train(
         seed=trainer_config.seed,
         augmentation=from_mapping(Augmentation, tables["augmentation"]),
     )
+    held_out = dataset.pieces("validation")
     trainer = Trainer(
         network,
         source,
         trainer_config,
         output,
         tables=tables,
-        validate=_validation(dataset, tokenizer, precision),
+        validate=_validation(held_out, tokenizer, precision),
+        observe=observer(output, tokenizer, held_out, trainer_config.seed) if held_out else None,
         progress=progress,
     )
     with _clean_stop(trainer):
-        return trainer.fit(resume=resume, max_seconds=None if max_minutes is None else 60 * max_minutes)
+        result = trainer.fit(resume=resume, max_seconds=None if max_minutes is None else 60 * max_minutes)
+    write_report(output)
+    return result
 
 
 def _tables(
@@ -188,12 +194,12 @@ def _device(name: str) -> torch.device:
 
 
 def _validation(
-    dataset: Dataset, tokenizer: Tokenizer, precision: Literal["fp32", "bf16"]
+    held_out: Sequence[Piece], tokenizer: Tokenizer, precision: Literal["fp32", "bf16"]
 ) -> Callable[[Model], Mapping[str, float]] | None:
     """Score on a fixed draw of windows from the held-out pieces, the same every time: nats per note."""
-    pieces = [piece.array for piece in dataset.pieces("validation")]
-    if not pieces:
+    if not held_out:
         return None
+    pieces = [piece.array for piece in held_out]
     each = max(1, VALIDATION_WINDOWS // len(pieces))
 
     def score(model: Model) -> dict[str, float]:
