@@ -14,6 +14,7 @@ ATTACK_DB_PER_S = 2000.0
 RELEASE_DB_PER_S = 60.0
 """How fast it comes back: what follows a loud chord is not lost."""
 
+_TARGET = CEILING * (1 - 1e-6)  # a peak that is turned down is rounded, and must not end above the ceiling
 _HOP = 32  # samples between the points of the gain curve
 _BLOCK_HOPS = 1 << 15
 
@@ -39,7 +40,7 @@ def limit(samples: NDArray[np.float32], sample_rate: int) -> None:
         part = np.abs(samples[:, start:stop]).max(axis=0)
         padded = np.concatenate((part, np.zeros(-len(part) % _HOP, dtype=np.float32)))
         peaks[start // _HOP : -(-stop // _HOP)] = padded.reshape(-1, _HOP).max(axis=1)
-    need_db = 20 * np.log10(np.maximum(peaks / CEILING, 1.0))
+    need_db = 20 * np.log10(np.where(peaks > CEILING, peaks / _TARGET, 1.0))
     if not need_db.any():
         return
     points_db = np.maximum(np.append(need_db, 0.0), np.append(0.0, need_db))

@@ -176,7 +176,7 @@ class _View:
 
     def _ticks(self) -> list[float]:
         first = math.ceil(self.start_s / self.tick_s)
-        last = math.floor(self.end_s / self.tick_s + 1e-9)
+        last = math.floor(self.end_s / self.tick_s + 0.005)  # the last tick is shown when all but reached
         return [number * self.tick_s for number in range(first, last + 1)]
 
     def _time(self, seconds: float) -> str:
