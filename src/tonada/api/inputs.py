@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from tonada.errors import DataError
+from tonada.examples import examples
 
 Made = TypeVar("Made")
 
@@ -73,16 +74,6 @@ class Batch(Generic[Made]):
         return cls(made=tuple(made), failures=tuple(failures), interrupted=interrupted)
 
 
-def examples_folder() -> Path:
-    """Give the folder of the melodies that Tonada brings."""
-    return Path(__file__).parents[1] / "examples"
-
-
-def example_names() -> list[str]:
-    """List the melodies that Tonada brings; each name stands for a file."""
-    return sorted(path.stem for path in examples_folder().glob("*.mid"))
-
-
 def find_inputs(names: Sequence[str | Path]) -> list[Path | Failure]:
     """Find the files that names stand for, in order.
 
@@ -107,13 +98,13 @@ def find_inputs(names: Sequence[str | Path]) -> list[Path | Failure]:
             found.extend(files or [Failure(name=name, error=DataError(path, "holds no MIDI file"))])
         elif path.exists():
             found.append(path)
-        elif name in example_names():
-            found.append(examples_folder() / f"{name}.mid")
+        elif name in examples():
+            found.append(examples()[name])
         elif glob.has_magic(name):
             matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207 - whole patterns
             found.extend(matches or [Failure(name=name, error=DataError(path, "no file matches this pattern"))])
         else:
-            reason = f"there is no such file. Built-in examples: {', '.join(example_names()) or 'none'}"
+            reason = f"there is no such file. Built-in examples: {', '.join(examples())}"
             found.append(Failure(name=name, error=DataError(path, reason)))
     return found
 

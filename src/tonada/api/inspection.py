@@ -157,7 +157,7 @@ def show_model(model: str | Path) -> ModelInfo:
         raise CheckpointError(f"{weights}: is damaged or no safetensors file ({error})") from error
     card = folder / "card.md"
     text = card.read_text("utf-8") if card.is_file() else None
-    licence = re.search(r"^\W*licen[cs]e\W+(.+?)\W*$", text or "", re.IGNORECASE | re.MULTILINE)
+    licence = re.search(r"^\W*licen[cs]e\W+(\w.*?)\s*(?:[*|(]|$)", text or "", re.IGNORECASE | re.MULTILINE)
     return ModelInfo(
         name=folder.resolve().name,
         folder=folder,

@@ -43,6 +43,10 @@ class ComposeSettings:
     """Choose among the most probable next values that together have this probability; 1 for all."""
     min_p: float = 0.0
     """Leave out what is less probable than this share of the most probable next value; 0 for nothing."""
+    repeat_notes: int = 0
+    """Limit how often passages of so many notes come again exactly; 0 for no limit."""
+    repeat_limit: int = 2
+    """How often such a passage may occur, the prompt included."""
     continuation_only: bool = False
     """Write the continuation without the prompt; it then begins at once."""
     soundfont: str | None = None

@@ -1,0 +1,125 @@
+"""``replay``: make a composition again from its sidecar, and tell what differs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tonada.api.composer import Composer, Heard
+from tonada.api.composing import ComposeProgress
+from tonada.api.hashing import file_sha256, ids_sha256
+from tonada.api.inputs import check_output
+from tonada.api.sidecars import made_with, model_sha256, read_sidecar
+from tonada.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """What came out.
+
+    Attributes
+    ----------
+    identical
+        Whether the ids and all files are the same, byte for byte.
+    differences
+        What came out differently, and what is not as it was: input, model, versions, device; a line each.
+    files
+        What was written.
+    """
+
+    identical: bool
+    differences: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def replay(
+    sidecar: str | Path,
+    *,
+    output: str | Path | None = None,
+    input: str | Path | None = None,
+    model: str | Path | None = None,
+    device: str | None = None,
+    progress: Callable[[ComposeProgress], None] | None = None,
+) -> Replay:
+    """Make a composition again from its sidecar, and tell whether it is identical or what differs.
+
+    Parameters
+    ----------
+    sidecar
+        The json file beside a composition.
+    output
+        Folder for the new files; when None they are only compared.
+    input
+        The MIDI file that was continued, if it has moved.
+    model
+        The model, if it has moved.
+    device
+        Where to compute, if not where it was.
+    progress
+        Called after every note.
+
+    Raises
+    ------
+    DataError
+        The file is no sidecar, its input is not there, or the folder cannot be written.
+    UnknownNameError
+        The model is not there.
+    CheckpointError
+        The model cannot be loaded.
+    """
+    told = read_sidecar(Path(sidecar))
+    record = told.record
+    settings = replace(told.settings, device=device or record["made_with"]["device"])
+    settings = replace(settings, model=str(model)) if model is not None else settings
+    source = Path(input) if input is not None and told.source is not None else told.source
+    if source is not None and not source.is_file():
+        raise DataError(source, "the file that was continued is not there. Say where it is with --input")
+    if output is not None:
+        check_output(Path(output))
+        if Path(output).resolve() == told.path.parent.resolve():
+            raise DataError(output, "would replace what is to be compared. Choose another folder with -o")
+    composer = Composer(settings)
+    prompt = composer.prompt(source)
+    steps, most = 0, int(record["ids"])
+
+    def stop() -> bool:
+        # All variations are made side by side, since how many there are may change the rounding; each step is one id.
+        nonlocal steps
+        steps += 1
+        return steps > most
+
+    def listen(heard: Heard) -> None:
+        if progress is not None:
+            notes = heard.notes[record["variation"]]
+            share = min(1.0, steps / most)
+            progress(ComposeProgress(name=record["name"], share=share, notes=notes, seconds=heard.seconds))
+
+    made = composer.continuations(prompt, stop=stop, listen=listen)
+    if steps <= most and any(one.reason == "interrupted" for one in made):
+        raise KeyboardInterrupt
+    continuation = next(one for one in made if one.lane == record["variation"])
+    with tempfile.TemporaryDirectory() as temporary:
+        target = Path(temporary if output is None else output) / record["name"]
+        files = composer.finish(source, prompt, continuation, target).files
+        new = {file.name: file_sha256(file) for file in files}
+    outcome = [*_changes("ids", {"ids": record["ids_sha256"]}, {"ids": ids_sha256(continuation.ids)})]
+    outcome += _changes("file", record["files"], new)
+    circumstances = [*_changes("made with", record["made_with"], made_with(composer.device))]
+    circumstances += _changes("model", record["model"]["sha256"], model_sha256(composer.folder))
+    if source is not None:
+        circumstances += _changes("input", {"sha256": record["input"]["sha256"]}, {"sha256": file_sha256(source)})
+    return Replay(
+        identical=not outcome,
+        differences=(*outcome, *circumstances),
+        files=() if output is None else files,
+    )
+
+
+def _changes(kind: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Say what has another value than it had."""
+    for name, value in then.items():
+        if now.get(name) != value:
+            yield f"{kind}: {name} was {value}, is {now.get(name, 'not there')}"

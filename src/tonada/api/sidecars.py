@@ -1,0 +1,188 @@
+"""The json beside a composition: everything that making it again needs, and what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tonada.api.hashing import file_sha256, ids_sha256
+from tonada.api.settings import ComposeSettings
+from tonada.config import from_mapping, to_mapping
+from tonada.errors import ConfigError, DataError
+from tonada.examples import examples
+from tonada.files import translated_errors, write_text
+
+if TYPE_CHECKING:
+    from tonada.symbolic.lanes import Continuation
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where compositions come from: the same for all variations of an input.
+
+    Attributes
+    ----------
+    settings
+        As they were asked.
+    model
+        The model's folder.
+    device
+        Where it was computed.
+    source
+        The MIDI file; None when starting from nothing.
+    """
+
+    settings: ComposeSettings
+    model: Path
+    device: str
+    source: Path | None
+
+
+def made_with(device: str) -> dict[str, str | int]:
+    """Name what the outcome may depend on beside the settings: versions, device, threads.
+
+    Parameters
+    ----------
+    device
+        Where it is computed.
+    """
+    import torch
+
+    import tonada
+
+    return {
+        "tonada": tonada.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "device": device,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def model_sha256(folder: Path) -> dict[str, str]:
+    """Give the hashes of the files that a model is made of."""
+    return {name: file_sha256(folder / name) for name in ("config.toml", "model.safetensors")}
+
+
+def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files: Sequence[Path]) -> None:
+    """Write a sidecar.
+
+    Parameters
+    ----------
+    path
+        The file.
+    origin
+        Where the composition comes from.
+    continuation
+        What the model generated.
+    files
+        The other files of the composition.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written, or a file cannot be read.
+    ResourceError
+        The disk is full.
+    """
+    from tonada.runs import pretrained_folder
+
+    settings = to_mapping(origin.settings)
+    shipped = origin.model.parent == pretrained_folder()
+    settings["model"] = origin.model.name if shipped else _relative(origin.model, path.parent)
+    if origin.settings.soundfont is not None:
+        settings["soundfont"] = _relative(Path(origin.settings.soundfont), path.parent)
+    source: dict[str, str | bool] | None = None
+    if origin.source is not None:
+        example = origin.source in examples().values()
+        name = origin.source.stem if example else _relative(origin.source, path.parent)
+        source = {"name": name, "example": example, "sha256": file_sha256(origin.source)}
+    record = {
+        "format": FORMAT,
+        "name": path.stem,
+        "made_with": made_with(origin.device),
+        "model": {"name": origin.model.resolve().name, "sha256": model_sha256(origin.model)},
+        "input": source,
+        "settings": settings,
+        "variation": continuation.lane,
+        "ended": continuation.reason,
+        "notes": len(continuation.notes),
+        "ids": len(continuation.ids),
+        "ids_sha256": ids_sha256(continuation.ids),
+        "files": {file.name: file_sha256(file) for file in files},
+    }
+    write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sidecar:
+    """A sidecar that was read.
+
+    Attributes
+    ----------
+    path
+        Where it lies.
+    settings
+        As they were asked; model and sound font as they are found from here.
+    source
+        The MIDI file as it is found from here; None when starting from nothing.
+    record
+        All of it.
+    """
+
+    path: Path
+    settings: ComposeSettings
+    source: Path | None
+    record: Mapping[str, Any]
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """Read a sidecar.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or is no sidecar.
+    """
+    from tonada.runs import pretrained_names
+
+    with translated_errors(path):
+        data = path.read_bytes()
+    try:
+        record = json.loads(data)
+        if record["format"] != FORMAT:
+            raise DataError(path, f"has format {record['format']}; this version reads format {FORMAT}")
+        settings = from_mapping(ComposeSettings, record["settings"])
+        source = _source(path, record["input"])
+        for name in ("name", "made_with", "model", "variation", "ids", "ids_sha256", "files"):
+            record[name]
+    except (ValueError, TypeError, KeyError, ConfigError) as error:
+        raise DataError(path, f"is no sidecar of a composition ({error})") from error
+    if settings.model not in pretrained_names():
+        settings = replace(settings, model=str(path.parent / settings.model))
+    if settings.soundfont is not None:
+        settings = replace(settings, soundfont=str(path.parent / settings.soundfont))
+    return Sidecar(path=path, settings=settings, source=source, record=record)
+
+
+def _source(path: Path, told: Mapping[str, Any] | None) -> Path | None:
+    """Find the MIDI file that a sidecar tells of."""
+    if told is None:
+        return None
+    return examples()[told["name"]] if told["example"] else path.parent / str(told["name"])
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Write a path as seen from a folder, so that both can be moved together; absolute where that cannot be."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()

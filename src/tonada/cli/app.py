@@ -1,0 +1,102 @@
+"""The table of commands, and where their options come from: flag, then environment, then config file, then default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from cyclopts import App, Group, Parameter, Token
+from cyclopts.argument import ArgumentCollection
+from cyclopts.config import Dict, Env
+
+from tonada.cli.compose import compose
+from tonada.cli.doctor import doctor
+from tonada.cli.evaluate import evaluate
+from tonada.cli.inspect import config_show, model_info, model_list, runs_list, runs_show
+from tonada.cli.prepare import prepare
+from tonada.cli.render import render
+from tonada.cli.replay import replay
+from tonada.cli.train import train
+from tonada.config import read_toml
+
+PREFIX = "TONADA_"
+
+HELP = "Learns music with neural networks, shows what it learned, and makes new music, as notes and as sound."
+EPILOGUE = (
+    "Every option can also come from the environment, as TONADA_COMMAND_OPTION: TONADA_COMPOSE_SECONDS=60. "
+    "Results go to stdout, everything else to stderr. TONADA_DEBUG=1 shows where an error arose.\n\n"
+    "Exit codes: 0 done, 1 internal error, 2 wrong usage, 3 bad input, 4 a model or package is missing, "
+    "5 training diverged, 6 out of memory or disk, 7 some inputs failed, 130 interrupted (what there was is kept)."
+)
+
+
+def make_app() -> App:
+    """Build the command line."""
+    app = App(
+        name="tonada",
+        help=HELP,
+        help_epilogue=EPILOGUE,
+        help_format="plaintext",
+        version=_version,
+        version_flags=["--version"],
+        config=[_settings, Env(PREFIX, show=False), _config_file],
+        default_parameter=Parameter(negative=(), show_default=_default),
+        print_error=False,
+        exit_on_error=False,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    making, learning, looking = (
+        Group(name, sort_key=place) for place, name in enumerate(("Make music", "Learn music", "Look"))
+    )
+    commands: tuple[tuple[Group, tuple[Callable[..., int | None], ...]], ...] = (
+        (making, (compose, replay, render)),
+        (learning, (prepare, train, evaluate)),
+        (looking, (doctor,)),
+    )
+    for group, functions in commands:
+        for place, function in enumerate(functions):
+            app.command(function, group=group, sort_key=place, help_epilogue="")
+    tables: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
+        ("model", "Models: those that Tonada brings, and yours.", {"list": model_list, "info": model_info}),
+        ("runs", "Training runs.", {"list": runs_list, "show": runs_show}),
+        ("config", "Presets.", {"show": config_show}),
+    )
+    for place, (name, text, verbs) in enumerate(tables, 1):
+        below = App(name=name, help=text, group=looking, sort_key=place, help_epilogue="")
+        for verb, function in verbs.items():
+            below.command(function, name=verb)
+        app.command(below)
+    return app
+
+
+def _default(value: object) -> str | None:
+    """Write a default for the help; what is off or empty needs no word."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or None
+    return None if value is None or value is False else str(value)
+
+
+def _version() -> str:
+    import tonada
+
+    return tonada.__version__
+
+
+def _settings(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Put the settings of ``TONADA_TRAIN_SET`` before those of ``--set``: they add up, and the later one wins."""
+    given = os.environ.get(f"{PREFIX}{'_'.join(commands).upper()}_SET", "").split()
+    for argument in arguments:
+        if argument.name == "--set" and argument.tokens:
+            argument.tokens[:0] = [Token(keyword="--set", value=text, source="env") for text in given]
+
+
+def _config_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Fill in what ``compose --config FILE`` says in its table ``[compose]``; ``train`` reads its own file."""
+    if commands != ("compose",):
+        return
+    tokens = next(argument.tokens for argument in arguments if argument.name == "--config")
+    if tokens:
+        path = Path(tokens[-1].value)
+        Dict(read_toml(path), source=str(path))(app, commands, arguments)

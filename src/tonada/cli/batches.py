@@ -1,0 +1,85 @@
+"""What the commands share that take many files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Protocol, TypeVar
+
+from cyclopts import Parameter, Token
+
+from tonada.api.inputs import Failure
+from tonada.cli.running import BAD_INPUT, SOME_FAILED, STDIN, say
+
+
+class HasFiles(Protocol):
+    """A result that wrote files."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What was written."""
+        ...
+
+
+Result = TypeVar("Result", bound="HasFiles | Failure")
+
+
+def _split(kind: Any, tokens: Sequence[Token]) -> tuple[str, ...]:
+    return tuple(part.strip() for token in tokens for part in token.value.split(",") if part.strip())
+
+
+Formats = Annotated[tuple[str, ...], Parameter(name="--formats", alias="-f", converter=_split, n_tokens=1)]
+"""The option ``-f mid,wav`` of a command."""
+
+
+def read_names(names: Iterable[str]) -> list[str]:
+    """Put the lines of stdin in the place of ``-``."""
+    found: list[str] = []
+    for name in names:
+        if name == STDIN:
+            found.extend(line.rstrip("\r\n") for line in sys.stdin if line.strip())
+        else:
+            found.append(name)
+    return found
+
+
+def tell(result: Result, *, json: bool) -> Result:
+    """Print what a result wrote, a path a line, unless it will be in JSON; a failure goes to stderr.
+
+    Parameters
+    ----------
+    result
+        Of one input.
+    json
+        Whether all results will be printed as JSON.
+    """
+    if isinstance(result, Failure):
+        say(f"tonada: {result.error}")
+    elif not json:
+        for path in result.files:
+            print(path, flush=True)
+    return result
+
+
+def json_of(result: HasFiles | Failure, **facts: Any) -> dict[str, Any]:
+    """Give what JSON says about a result: what it wrote and other facts, or why there is none.
+
+    Parameters
+    ----------
+    result
+        Of one input.
+    **facts
+        Beside the files.
+    """
+    if isinstance(result, Failure):
+        return {"name": result.name, "error": str(result.error)}
+    return {**facts, "files": result.files}
+
+
+def batch_code(results: Sequence[HasFiles | Failure]) -> int:
+    """Give the exit code of a batch: whether all inputs, some or none could be used."""
+    failed = sum(isinstance(result, Failure) for result in results)
+    if not failed:
+        return 0
+    return BAD_INPUT if failed == len(results) else SOME_FAILED

@@ -1,0 +1,65 @@
+"""``tonada evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tonada.cli.output import Json, print_json, print_table, progress_bar
+
+
+def evaluate(
+    model: str,
+    /,
+    *,
+    ref: Path,
+    split: str = "validation",
+    limit: int | None = None,
+    device: str = "auto",
+    output: Annotated[Path | None, Parameter(alias="-o")] = None,
+    json: Json = False,
+) -> None:
+    """Measure how well a model predicts music that it never saw, in nats per note, beside counted baselines.
+
+    Parameters
+    ----------
+    model
+        Name of a model that Tonada brings, or path of a model or run folder.
+    ref
+        Folder that prepare wrote, with the model's tokenizer.
+    split
+        What to read: train, validation or test.
+    limit
+        Read only the first so many pieces: a glance, not a figure to quote.
+    device
+        Where to compute: auto, cpu, cuda or mps.
+    output
+        Folder for evaluation.json and evaluation.html; nothing is written when not given.
+    json
+        Print JSON.
+    """
+    from tonada.api.evaluation import evaluate as measure
+
+    with progress_bar("evaluating") as show:
+        found = measure(
+            model,
+            ref=ref,
+            split=split,
+            limit=limit,
+            device=device,
+            output=output,
+            progress=lambda done, total: show(done, total, f"{done} of {total} windows"),
+        )
+    if json:
+        print_json(found)
+        return
+    held_out = found.held_out
+    print(
+        f"{held_out.pieces} pieces of {found.split}, {held_out.notes} notes, {held_out.ids_per_note:.3f} ids per note; "
+        f"context {held_out.context}, stride {held_out.stride}, {held_out.precision}"
+    )
+    print_table(held_out.table())
+    for path in found.files:
+        print(path)

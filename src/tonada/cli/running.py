@@ -1,0 +1,89 @@
+"""Runs one command: what goes wrong becomes one line on stderr, with the way out, and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+
+from tonada.errors import ResourceError, TonadaError
+
+INTERNAL, USAGE, BAD_INPUT, SOME_FAILED, BROKEN_PIPE, INTERRUPTED = 1, 2, 3, 7, 141, 130
+"""Exit codes that no error of ours has; a process killed by a signal has 128 and the signal's number."""
+
+STDIN = "\0stdin"
+"""Stands for a lone ``-``, which the parser would take for an option; no argument can hold a zero."""
+
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def debugging() -> bool:
+    """Tell whether the user asked for tracebacks."""
+    return os.environ.get("TONADA_DEBUG", "") not in ("", "0")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and give its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Without the program's name.
+    """
+    from cyclopts import CycloptsError
+
+    from tonada.cli.app import make_app
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names of files need not be valid text
+            stream.reconfigure(errors="surrogateescape" if stream.encoding == "utf-8" else "replace")
+    app = make_app()
+    tokens = [STDIN if token == "-" else token for token in arguments]
+    try:
+        with warnings.catch_warnings():
+            if not debugging():
+                warnings.simplefilter("ignore")
+            code = app(tokens)
+        sys.stdout.flush()
+        return int(code or 0)
+    except CycloptsError as error:
+        commands, _, _ = app.parse_commands(tokens)
+        return _fail(error, USAGE, f"{error} See: {' '.join(['tonada', *commands, '--help'])}")
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is still buffered must not raise again when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except SystemExit:
+        return BROKEN_PIPE  # rich, which prints the help, ends the process in the same case
+    except KeyboardInterrupt as error:
+        return _fail(error, INTERRUPTED, "interrupted")
+    except Exception as error:  # the last resort: nothing else may reach the user as a traceback
+        return _fail(error, *_verdict(error))
+
+
+def _verdict(error: Exception) -> tuple[int, str]:
+    """Give the exit code and the text of an error."""
+    if isinstance(error, TonadaError):
+        return error.exit_code, str(error)
+    text = str(error)
+    if isinstance(error, MemoryError) or any(words in text.casefold() for words in OUT_OF_MEMORY):
+        return ResourceError.exit_code, "out of memory. Ask for less at once: fewer variations, a smaller model"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError.exit_code, "the disk is full. Free some space or write elsewhere with -o"
+    hint = "This is a fault of Tonada; TONADA_DEBUG=1 shows where"
+    return INTERNAL, f"internal error, {type(error).__name__}: {text}. {hint}"
+
+
+def _fail(error: BaseException, code: int, text: str) -> int:
+    if debugging():
+        traceback.print_exception(error)
+    say(f"tonada: {text}")
+    return code
+
+
+def say(text: str) -> None:
+    """Print one line on stderr."""
+    print(" ".join(text.split("\n")).strip(), file=sys.stderr, flush=True)

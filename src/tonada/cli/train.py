@@ -1,0 +1,91 @@
+"""``tonada train``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from tonada.cli.output import Json, Show, clock, print_facts, print_json, progress_bar
+from tonada.cli.running import INTERRUPTED, say
+
+if TYPE_CHECKING:
+    from tonada.training import Progress
+
+
+def train(
+    model: str | None = None,
+    /,
+    *,
+    data: Annotated[Path, Parameter(alias="-d")],
+    output: Annotated[Path, Parameter(alias="-o")],
+    config: Annotated[Path | None, Parameter(alias="-c")] = None,
+    set: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    resume: bool = False,
+    max_minutes: float | None = None,
+    device: str = "auto",
+    smoke: bool = False,
+    json: Json = False,
+) -> int:
+    """Train a model on a prepared data set. Ctrl-C stops after the step, and --resume goes on from there.
+
+    Parameters
+    ----------
+    model
+        Full name of a preset, for example gpt/tiny; not needed with --config or --resume.
+    data
+        Folder that prepare wrote.
+    output
+        Folder of the run.
+    config
+        TOML file with the tables [model], [trainer] and [augmentation]; the file that a run writes is one.
+    set
+        A setting, KEY=VALUE or TABLE.KEY=VALUE; can be given several times.
+    resume
+        Go on with the run in the output folder.
+    max_minutes
+        Stop cleanly after this time.
+    device
+        Where to compute: auto, cpu, cuda or mps.
+    smoke
+        Two steps and one validation, to see that everything fits together.
+    json
+        Print JSON.
+    """
+    from tonada.api.training import train as fit
+
+    with progress_bar("training") as show:
+        result = fit(
+            model,
+            data,
+            output,
+            config=config,
+            settings=set,
+            resume=resume,
+            max_minutes=max_minutes,
+            device=device,
+            smoke=smoke,
+            progress=lambda progress: _tell(progress, show),
+        )
+    files = sorted(path for path in output.rglob("*") if path.is_file())
+    if json:
+        print_json({"result": result, "files": files})
+    else:
+        best = {"best validation": result.best, "at step": result.best_step} if result.best_step >= 0 else {}
+        print_facts({"ended": result.reason, "step": result.step, **best})
+        for path in files:
+            print(path)
+    return INTERRUPTED if result.reason == "interrupted" else 0
+
+
+def _tell(progress: Progress, show: Show) -> None:
+    """Show a step; where stderr is no terminal, print a line for every validation."""
+    loss = sum(value for terms in progress.record["loss"].values() for value in terms.values())
+    words = f"loss {loss:.3f}"
+    if "validation" in progress.record:
+        words += f", validation {progress.record['validation']['score']:.3f}"
+        if not sys.stderr.isatty():
+            say(f"step {progress.step} of {progress.steps}: {words}, {clock(progress.seconds_left)} left")
+    show(progress.step, progress.steps, words)

@@ -1,0 +1,386 @@
+"""prepare, train, evaluate, and what looks at their results: model, runs, config, doctor."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conftest import Run, names
+from tonada.checkpoint import load_tensors, save_tensors
+from tonada.config import read_toml
+from tonada.symbolic.midi import write_midi
+from tonada.symbolic.notes import Notes
+from tonada.symbolic.score import Score
+from tonada.training import Progress
+
+SMALL = [
+    part
+    for setting in ("width=16", "blocks=1", "heads=2", "context=64", "batch=2", "steps=4", "validate_every=2")
+    for part in ("--set", setting)
+]
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of four pieces with a table that splits them, and of a file that is no MIDI file."""
+    folder = tmp_path_factory.mktemp("music")
+    lines = ["midi_filename,canonical_composer,canonical_title,split"]
+    for number, split in enumerate(("train", "train", "validation", "test")):
+        random = np.random.default_rng(number)
+        rows = [
+            (0.25 * step, 0.25, int(pitch), int(velocity))
+            for step, (pitch, velocity) in enumerate(random.integers((40, 30), (90, 120), size=(60, 2)))
+        ]
+        write_midi(Score.from_notes(Notes.from_rows(rows)), folder / f"{number}.mid")
+        lines.append(f"{number}.mid,Johann Sebastian Bach,Invention No. {number},{split}")
+    (folder / "broken.mid").write_bytes(b"not music")
+    (folder / "music.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture
+def prepared(music: Path, tonada: Run) -> Path:
+    assert tonada("prepare", music, "-o", "data").code == 0
+    return Path("data")
+
+
+# --- prepare -----------------------------------------------------------------------------------------------------
+
+
+def test_prepare_lists_what_it_wrote_and_says_what_it_left_out(music: Path, tonada: Run) -> None:
+    outcome = tonada("prepare", music, "-o", "data")
+    assert outcome.code == 0
+    files = ["catalogue.csv", "duplicates.csv", "leakage.csv", "manifest.json", "skipped.csv"]
+    files += [f"{split}-00000.npy" for split in ("test", "train", "validation")]
+    assert names(Path("data")) == sorted(files)
+    assert outcome.lines[-8:] == [f"data/{name}" for name in sorted(files)]
+    assert [line.split()[:3] for line in outcome.lines[1:4]] == [
+        ["train", "2", "120"],
+        ["validation", "1", "60"],
+        ["test", "1", "60"],
+    ]
+    assert outcome.err == "tonada: left out, or worth a look: 1 in skipped.csv\n"
+
+
+def test_prepare_as_json(music: Path, tonada: Run) -> None:
+    outcome = tonada("prepare", music, "-o", "data", "--tokenizer", "giga", "--composer", "Bach", "--json")
+    told = json.loads(outcome.out)
+    assert told["report"]["splits"]["train"]["pieces"] == 2
+    assert "data/manifest.json" in told["files"]
+    assert json.loads(Path("data/manifest.json").read_text())["codec"]["name"] == "giga"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--composer", "Bahc"], 2, ["composer", "Bahc", "Johann Sebastian Bach"]),
+        (["--tokenizer", "notes"], 2, ["tokenizer", "notes", "note"]),
+        (["--where", "yaer=2004"], 2, ["column", "yaer"]),
+        (["--where", "2004"], 2, ["COLUMN=VALUE"]),
+        (["--set", "step=20"], 2, ["step", "step_ms"]),
+        (["--min-notes", "100"], 3, ["100"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_prepare_refuses(arguments: list[str], code: int, words: list[str], music: Path, tonada: Run) -> None:
+    outcome = tonada("prepare", music, "-o", "data", *arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert len(outcome.err.splitlines()) == 1
+    assert [word for word in words if word not in outcome.err] == []
+    assert names(Path()) == []
+
+
+# --- train -------------------------------------------------------------------------------------------------------
+
+
+def test_train_show_resume(prepared: Path, tonada: Run) -> None:
+    outcome = tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", *SMALL)
+    assert outcome.code == 0
+    files = [line for line in outcome.lines if line.startswith("run/")]
+    assert files == [f"run/{name}" for name in names(Path("run")) if (Path("run") / name).is_file()]
+    assert {"run/config.toml", "run/log.jsonl", "run/model.safetensors", "run/trainer.safetensors"} <= set(files)
+    assert outcome.lines[0].split() == ["ended", "finished"]
+    progress = [line for line in outcome.err.splitlines() if line.startswith("step ")]
+    assert [line.split(":")[0] for line in progress] == ["step 2 of 4", "step 4 of 4"]
+
+    again = tonada("train", "gpt/tiny", "-d", prepared, "-o", "run")
+    assert (again.code, again.out) == (3, "")
+    assert "--resume" in again.err
+    assert tonada("train", "-d", prepared, "-o", "run", "--resume", "--set", "steps=6").code == 0
+    shown = json.loads(tonada("runs", "show", "run", "--json").out)
+    assert (shown["step"], shown["steps"], shown["config"]["model"]["width"]) == (6, 6, 16)
+    assert shown["best"] == min(shown["best"], shown["validation"]["score"])
+    listed = tonada("runs", "list")
+    assert listed.lines[1].split()[:4] == ["run", "gpt", "note", "6/6"]
+    assert json.loads(tonada("runs", "list", "--json").out)[0]["name"] == "run"
+    assert "6/6" in tonada("runs", "show", "run").out
+
+
+def test_train_from_the_config_that_a_run_wrote(prepared: Path, tonada: Run) -> None:
+    assert tonada("train", "gpt/tiny", "-d", prepared, "-o", "one", *SMALL, "--smoke").code == 0
+    outcome = tonada("train", "-c", "one/config.toml", "-d", prepared, "-o", "two", "--set", "seed=5", "--json")
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["result"]["step"] == 2
+    one, two = read_toml(Path("one/config.toml")), read_toml(Path("two/config.toml"))
+    assert two["trainer"].pop("seed") == 5
+    one["trainer"].pop("seed")
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["gpt/tny"], 2, ["preset", "gpt/tny", "gpt/tiny"]),
+        ([], 2, ["preset", "--config"]),
+        (["gpt/tiny", "--set", "widht=3"], 2, ["widht", "width"]),
+        (["gpt/tiny", "--set", "width"], 2, ["KEY=VALUE"]),
+        (["gpt/tiny", "--set", "width=33"], 2, ["multiple of heads", "32"]),
+        (["gpt/tiny", "--device", "gpu"], 2, ["device", "gpu", "cpu"]),
+        (["-c", "bad.toml"], 2, ["bad.toml", "'trianer'", "trainer"]),
+        (["-c", "unknown.toml"], 2, ["TrainerConfig", "stpes", "steps"]),
+        (["gpt/tiny", "-c", "none.toml"], 3, ["none.toml", "no such file"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_train_refuses(arguments: list[str], code: int, words: list[str], prepared: Path, tonada: Run) -> None:
+    Path("bad.toml").write_text('[model]\nname = "gpt"\n[trianer]\nsteps = 3\n')
+    Path("unknown.toml").write_text('[model]\nname = "gpt"\n[trainer]\nstpes = 3\n')
+    outcome = tonada("train", *arguments, "-d", prepared, "-o", "run")
+    assert (outcome.code, outcome.out) == (code, "")
+    assert len(outcome.err.splitlines()) == 1
+    assert [word for word in words if word not in outcome.err] == []
+    assert not Path("run").exists()
+
+
+def test_train_without_data(tonada: Run) -> None:
+    outcome = tonada("train", "gpt/tiny", "-d", "nowhere", "-o", "run")
+    assert outcome.code == 3
+    assert "tonada prepare" in outcome.err
+
+
+def test_train_that_diverges(prepared: Path, tonada: Run) -> None:
+    outcome = tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", *SMALL, "--set", "learning_rate=1e30",
+                     "--set", "steps=50", "--set", "clip_norm=0", "--set", "schedule=constant",
+                     "--set", "warmup_steps=0")  # fmt: skip
+    assert outcome.code == 5
+    assert "diverged at step" in outcome.err.splitlines()[-1]
+
+
+def test_train_that_is_interrupted_can_be_resumed(prepared: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tonada.cli import train
+
+    tell = train._tell
+
+    def tell_and_press_ctrl_c(progress: Progress, *rest: Any) -> None:
+        tell(progress, *rest)
+        if progress.step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(train, "_tell", tell_and_press_ctrl_c)
+    outcome = tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", *SMALL)
+    assert outcome.code == 130
+    assert outcome.lines[0].split() == ["ended", "interrupted"]
+    assert "run/trainer.safetensors" in outcome.lines
+    monkeypatch.setattr(train, "_tell", tell)
+    assert tonada("train", "-d", prepared, "-o", "run", "--resume").lines[0].split() == ["ended", "finished"]
+
+
+def test_train_out_of_memory(prepared: Path, tonada: Run) -> None:
+    outcome = tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", "--set", f"width={2**44}", "--set", "heads=1")
+    assert outcome.code == 6
+    assert "out of memory" in outcome.err
+
+
+# --- evaluate ----------------------------------------------------------------------------------------------------
+
+
+def test_evaluate(prepared: Path, tiny_model: Path, tonada: Run) -> None:
+    outcome = tonada("evaluate", tiny_model, "--ref", prepared, "-o", "figures")
+    assert outcome.code == 0
+    assert outcome.lines[0].startswith("1 pieces of validation, 60 notes")
+    header = outcome.lines[1]
+    assert "corrected" in header
+    assert "onset nats per note" in header
+    assert [line.split()[0] for line in outcome.lines[2:5]] == ["model", "unigram", "bigram"]
+    assert outcome.lines[5:] == ["figures/evaluation.json", "figures/evaluation.html"]
+    written = json.loads(Path("figures/evaluation.json").read_text())
+    printed = json.loads(tonada("evaluate", tiny_model, "--ref", prepared, "--json").out)
+    assert written["held_out"] == printed["held_out"]
+    assert printed["files"] == []
+    figures = printed["held_out"]["model"]
+    assert figures["nats_per_note_corrected"] == pytest.approx(
+        sum(slot["nats_per_note_corrected"] for slot in figures["slots"])
+    )
+    page = Path("figures/evaluation.html").read_text()
+    assert "http" not in page
+    assert f"{figures['nats_per_note_corrected']:.4f}" in page
+
+
+def test_evaluate_a_part(prepared: Path, tiny_model: Path, tonada: Run) -> None:
+    outcome = tonada("evaluate", tiny_model, "--ref", prepared, "--split", "train", "--limit", "1", "--json")
+    told = json.loads(outcome.out)
+    assert (told["held_out"]["pieces"], told["split"], told["limit"]) == (1, "train", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["MODEL", "--ref", "data", "--split", "vali"], 2, ["split", "validation"]),
+        (["MODEL", "--ref", "data", "--limit", "0"], 2, ["limit"]),
+        (["MODEL", "--ref", "nowhere"], 3, ["nowhere", "tonada prepare"]),
+        (["pinao", "--ref", "data"], 2, ["model", "pinao"]),
+        (["data", "--ref", "data"], 4, ["data", "no model folder"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_evaluate_refuses(
+    arguments: list[str], code: int, words: list[str], prepared: Path, tiny_model: Path, tonada: Run
+) -> None:
+    outcome = tonada("evaluate", *(str(tiny_model) if part == "MODEL" else part for part in arguments))
+    assert (outcome.code, outcome.out) == (code, "")
+    assert len(outcome.err.splitlines()) == 1
+    assert [word for word in words if word not in outcome.err] == []
+
+
+def test_evaluate_with_another_tokenizer(music: Path, tiny_model: Path, tonada: Run) -> None:
+    assert tonada("prepare", music, "-o", "giga", "--tokenizer", "giga").code == 0
+    outcome = tonada("evaluate", tiny_model, "--ref", "giga")
+    assert outcome.code == 2
+    assert "tonada prepare --tokenizer note" in outcome.err
+
+
+# --- model, runs, config, doctor -----------------------------------------------------------------------------------
+
+
+def test_model_info_and_list(tiny_model: Path, tonada: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").symlink_to(tiny_model)
+    info = json.loads(tonada("model", "info", tiny_model, "--json").out)
+    tensors, _ = load_tensors(tiny_model / "model.safetensors")
+    assert info["parameters"] == sum(tensor.numel() for tensor in tensors.values())
+    assert (info["architecture"], info["codec"], info["card"], info["licence"]) == ("gpt", "note", None, None)
+    assert set(info["sha256"]) == {"config.toml", "model.safetensors"}
+    text = tonada("model", "info", tiny_model).out
+    assert info["sha256"]["model.safetensors"] in text
+    listed = json.loads(tonada("model", "list", tmp_path, "--json").out)
+    assert listed[-1]["sha256"] == info["sha256"]
+    assert "gpt" in tonada("model", "list", tmp_path).lines[-1]
+
+
+def test_model_card_and_licence(tiny_model: Path, tonada: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "carded"
+    folder.mkdir()
+    for path in tiny_model.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "card.md").write_text("# Carded\n\n- Licence: CC BY 4.0\n")
+    assert json.loads(tonada("model", "info", folder, "--json").out)["licence"] == "CC BY 4.0"
+    assert tonada("model", "info", folder).out.endswith("# Carded\n\n- Licence: CC BY 4.0\n")
+
+
+def change_weights(folder: Path, kind: str) -> None:
+    path = folder / "model.safetensors"
+    tensors, _ = load_tensors(path)
+    name = sorted(tensors)[0]
+    if kind == "missing":
+        del tensors[name]
+    elif kind == "extra":
+        tensors["surplus"] = tensors[name].clone()
+    elif kind == "wrong shape":
+        tensors[name] = tensors[name][:-1]
+    save_tensors(path, tensors)
+    if kind == "damaged":
+        path.write_bytes(path.read_bytes()[:100])
+    if kind == "absent":
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("missing", "lacks 1 of the model's tensors"),
+        ("extra", "has 1 tensors that the model has not, for example 'surplus'"),
+        ("wrong shape", "the model needs"),
+        ("damaged", "is damaged"),
+        ("absent", "there is no such file of weights"),
+    ],
+)
+def test_weights_that_do_not_fit(kind: str, words: str, tiny_model: Path, piece: Path, tonada: Run) -> None:
+    folder = Path("model")
+    folder.mkdir()
+    for path in tiny_model.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    change_weights(folder, kind)
+    outcome = tonada("compose", piece, "-o", "out", "--model", folder)
+    assert (outcome.code, outcome.out) == (4, "")
+    assert len(outcome.err.splitlines()) == 1
+    assert words in outcome.err
+    assert "model.safetensors" in outcome.err
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["runs", "list"], 3, ["tonada train"]),
+        (["runs", "list", "nowhere"], 3, ["nowhere"]),
+        (["runs", "show", "nowhere"], 3, ["nowhere", "log.jsonl"]),
+        (["model", "list", "."], 3, ["config.toml"]),
+        (["model", "list", "nowhere"], 3, ["nowhere"]),
+        (["model", "info", "."], 4, ["config.toml"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_nothing_to_show(arguments: list[str], code: int, words: list[str], tonada: Run) -> None:
+    outcome = tonada(*arguments)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert len(outcome.err.splitlines()) == 1
+    assert [word for word in words if word not in outcome.err] == []
+
+
+def test_config_show_is_a_config_file(tonada: Run, tmp_path: Path) -> None:
+    outcome = tonada("config", "show", "gpt/small")
+    (tmp_path / "small.toml").write_text(outcome.out)
+    tables = read_toml(tmp_path / "small.toml")
+    assert sorted(tables) == ["augmentation", "model", "trainer"]
+    assert tables["model"]["name"] == "gpt"
+    assert json.loads(tonada("config", "show", "gpt/small", "--json").out) == tables
+
+
+def test_doctor(tonada: Run) -> None:
+    checks = {check["name"]: check for check in json.loads(tonada("doctor", "--json").out)}
+    assert {"tonada", "python", "torch", "numpy", "device", "threads", "bf16", "disk", "models"} <= set(checks)
+    for check in checks.values():
+        assert check["state"] in ("ok", "note", "problem")
+        assert (check["remedy"] == "") == (check["state"] == "ok")
+    outcome = tonada("doctor")
+    problems = [check for check in checks.values() if check["state"] == "problem"]
+    assert outcome.code == (4 if problems else 0)
+    assert len(outcome.lines) == len(checks) + 1
+
+
+def test_doctor_names_what_is_missing(tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import PackageNotFoundError
+
+    from tonada.api import diagnosis
+
+    find = diagnosis.version
+
+    def version(name: str) -> str:
+        if name in ("soundfile", "matplotlib"):
+            raise PackageNotFoundError(name)
+        return find(name)
+
+    monkeypatch.setattr(diagnosis, "version", version)
+    monkeypatch.setattr(diagnosis, "FREE_BYTES", 2**62)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    outcome = tonada("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(outcome.out)}
+    assert outcome.code == 4
+    assert checks["soundfile"]["state"] == "problem"
+    assert checks["soundfile"]["remedy"].startswith("python -m pip install 'soundfile")
+    assert checks["matplotlib (app)"]["remedy"] == "python -m pip install 'tonada[app]'"
+    assert [checks[name]["state"] for name in ("matplotlib (app)", "disk", "OMP_WAIT_POLICY")] == ["note"] * 3
