@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from tonada.audio.ogg import with_fixed_serial
 from tonada.errors import ConfigError, DataError
 from tonada.files import atomic_path, translated_errors
 
@@ -80,6 +81,8 @@ def read_clip(path: Path) -> Clip:
 def write_clip(clip: Clip, path: Path) -> None:
     """Write a sound file, its format by the suffix: .wav and .flac hold 16 bits, .ogg (Vorbis) and .mp3 are lossy.
 
+    The same clip gives the same bytes.
+
     Raises
     ------
     ConfigError
@@ -101,6 +104,8 @@ def write_clip(clip: Clip, path: Path) -> None:
             ):
                 for start in range(0, frames, _BLOCK_FRAMES):
                     file.write(clip.samples[:, start : start + _BLOCK_FRAMES].T)
+            if container == "OGG":
+                temporary.write_bytes(with_fixed_serial(temporary.read_bytes()))
         except soundfile.LibsndfileError as error:
             reason = f"{container} cannot hold {channels} channels at {clip.sample_rate} Hz: {error.error_string}"
             raise ConfigError(f"{path}: {reason}. Try .wav") from error
