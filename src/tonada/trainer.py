@@ -233,6 +233,8 @@ class Trainer:
         self.model.eval()
         with torch.no_grad(), self._autocast():
             scores = {name: float(value) for name, value in self.validate(self.model).items()}
+        if not math.isfinite(scores["score"]):
+            raise TrainingError(self.step, "validation", scores["score"])
         if scores["score"] < self.best:
             self.best, self.best_step = scores["score"], self.step
             save_model(self.run, self.model, self.tables)
