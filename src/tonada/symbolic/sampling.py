@@ -142,14 +142,12 @@ def sample(logits: NDArray[np.floating], allowed: Bools, sampling: SamplingConfi
     if np.count_nonzero(allowed) == len(allowed):
         chosen = allowed.argmax(axis=-1)  # one legal id each
         return chosen
+    if not np.isfinite(logits).all():
+        raise CheckpointError("the model's logits are not numbers: its weights are damaged, or its training diverged")
     if sampling.temperature == 0.0:
         chosen = np.where(allowed, logits, -np.inf).argmax(axis=-1)
-    else:
-        chosen = draw(distribution(logits, allowed, sampling), uniforms)
-    lanes = np.arange(len(chosen))
-    if not (allowed[lanes, chosen] & np.isfinite(logits[lanes, chosen])).all():
-        raise CheckpointError("the model's logits are not numbers: its weights are damaged, or its training diverged")
-    return chosen
+        return chosen
+    return draw(distribution(logits, allowed, sampling), uniforms)
 
 
 class Uniforms:
