@@ -69,9 +69,19 @@ class KeyValueCache:
         return self._store.new_empty(batch, parts, heads, head_width)
 
     def append(self, block: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Store new keys and values ``[B, H, T, E]`` of a block; return views of all so far, ``[B, H, N, E]``.
+        """Store new keys and values; ``length`` moves only when the whole model has seen them (see ``advance``).
 
-        ``length`` moves only when the whole model has seen the new positions (see ``advance``).
+        Parameters
+        ----------
+        block
+            Which block's.
+        keys, values
+            ``[B, H, T, E]``.
+
+        Returns
+        -------
+        tuple
+            Views of all keys and values so far, each ``[B, H, N, E]``.
         """
         end = self.length + keys.shape[2]
         self._store[block, 0, :, :, self.length : end] = keys
@@ -130,7 +140,15 @@ def rotary_table(positions: int, head_width: int, *, base: float = 10_000.0) -> 
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Rotate ``[B, H, T, E]`` by tables ``[T, E / 2]``; the first half of E pairs with the second half."""
+    """Rotate queries or keys; the first half of E pairs with the second half.
+
+    Parameters
+    ----------
+    x
+        ``[B, H, T, E]``.
+    cosine, sine
+        Of the T positions, ``[T, E / 2]``, from ``rotary_table``.
+    """
     first, second = x.chunk(2, dim=-1)
     cosine, sine = cosine.to(x.dtype), sine.to(x.dtype)
     return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)

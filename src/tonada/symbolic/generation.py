@@ -101,7 +101,7 @@ def generate(
         Lane(number, tokenizer, given.tolist(), prompt=prompt, start_s=start_s, until=until, sampling=sampling)
         for number in numbers
     ]
-    return Generation(model, tokenizer, made, sampling=sampling, interrupt=interrupt)
+    return Generation(model, tokenizer, sampling, interrupt, made)
 
 
 def window_start(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> int:
@@ -135,16 +135,22 @@ class Generation(Iterator[Event]):
 
     Leave it when you like: ``results`` gives what there is. A Ctrl-C while it works ends it in the same way, without an
     exception; the lanes that were not over say "interrupted".
+
+    Parameters
+    ----------
+    model, tokenizer, sampling, interrupt
+        As for ``generate``.
+    lanes
+        What is made, all with the same prompt.
     """
 
     def __init__(
         self,
         model: GPT,
         tokenizer: Tokenizer,
-        lanes: list[Lane],
-        *,
         sampling: SamplingConfig,
         interrupt: Callable[[], bool] | None,
+        lanes: list[Lane],
     ) -> None:
         self._model, self._tokenizer, self._lanes = model, tokenizer, lanes
         self._sampling, self._interrupt = sampling, interrupt
