@@ -450,7 +450,7 @@ def test_the_function(piece: Path, tiny_model: Path, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     before = names(tmp_path)
     told = []
-    batch = package.compose(piece, model=str(tiny_model), notes=4, variations=2, progress=told.append)
+    batch = package.compose(piece, model=tiny_model, notes=4, variations=2, progress=told.append)
     assert names(tmp_path) == before  # nothing is written unless it is told where to
     assert [type(one) for one in batch.made] == [Composition, Composition]
     assert [(one.variation, len(one.continuation), one.files) for one in batch.made] == [(1, 4, ()), (2, 4, ())]

@@ -18,7 +18,7 @@ from cyclopts import App
 import tonada as package
 from conftest import Run
 from tonada.cli.app import make_app
-from tonada.cli.running import BROKEN_PIPE
+from tonada.cli.codes import BROKEN_PIPE
 from tonada.errors import TrainingError
 
 COMMANDS = [

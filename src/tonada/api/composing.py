@@ -59,7 +59,8 @@ def compose(
     ResourceError
         The disk is full.
     """
-    asked = from_mapping(ComposeSettings, settings)
+    told = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+    asked = from_mapping(ComposeSettings, told)
     return Batch.collect(compose_each(midi, output=output, settings=asked, stop=stop, progress=progress))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 
 from tonada import registry
+from tonada.api.devices import find_device
 from tonada.api.samples import observer
 from tonada.config import apply_settings, from_mapping, read_toml, to_mapping
 from tonada.data import Dataset, Piece
@@ -99,7 +100,7 @@ def train(
     if not isinstance(tokenizer, Tokenizer):
         raise ConfigError(f"{tables['model']['name']} trains on ids; {data} holds {tables['codec']['name']}")
     trainer_config = from_mapping(TrainerConfig, tables["trainer"])
-    chosen = _device(device)
+    chosen = torch.device(find_device(device))
     precision: Literal["fp32", "bf16"] = (
         "bf16" if precision_of(trainer_config.precision, chosen.type) is torch.bfloat16 else "fp32"
     )
@@ -181,16 +182,6 @@ def _table_of(setting: str, configs: Mapping[str, Any]) -> tuple[str, str]:
     if name not in fields:
         raise UnknownNameError("setting", name, fields)
     return fields[name], setting
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if name not in ("cpu", "cuda", "mps"):
-        raise UnknownNameError("device", name, ("auto", "cpu", "cuda", "mps"))
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("this torch sees no CUDA or ROCm device. Leave --device out to use the CPU")
-    return torch.device(name)
 
 
 def _validation(

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Protocol, TypeVar
 from cyclopts import Parameter, Token
 
 from tonada.api.inputs import Failure
-from tonada.cli.running import BAD_INPUT, SOME_FAILED, STDIN, say
+from tonada.cli.codes import SOME_FAILED, STDIN
+from tonada.cli.output import say
+from tonada.errors import DataError
 
 
 class HasFiles(Protocol):
@@ -82,4 +84,4 @@ def batch_code(results: Sequence[HasFiles | Failure]) -> int:
     failed = sum(isinstance(result, Failure) for result in results)
     if not failed:
         return 0
-    return BAD_INPUT if failed == len(results) else SOME_FAILED
+    return DataError.exit_code if failed == len(results) else SOME_FAILED

@@ -11,8 +11,8 @@ from cyclopts import Parameter
 from tonada.api.inputs import Failure
 from tonada.api.settings import ComposeSettings
 from tonada.cli.batches import Formats, batch_code, json_of, read_names, tell
+from tonada.cli.codes import INTERRUPTED
 from tonada.cli.output import Json, clean_stop, clock, print_json, progress_bar
-from tonada.cli.running import INTERRUPTED
 
 if TYPE_CHECKING:
     from tonada.api.composer import Composition

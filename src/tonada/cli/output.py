@@ -15,6 +15,11 @@ Json = Annotated[bool, Parameter(name="--json")]
 """The option ``--json`` of a command."""
 
 
+def say(text: str) -> None:
+    """Print one line on stderr."""
+    print(" ".join(text.split("\n")).strip(), file=sys.stderr, flush=True)
+
+
 def print_json(value: Any) -> None:
     """Print a result as JSON."""
     from tonada.jsontext import to_json

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from tonada.cli.output import Json, clock, print_json, print_table, progress_bar
-from tonada.cli.running import say
+from tonada.cli.output import Json, clock, print_json, print_table, progress_bar, say
 
 
 def prepare(

@@ -9,13 +9,9 @@ import traceback
 import warnings
 from collections.abc import Sequence
 
-from tonada.errors import ResourceError, TonadaError
-
-INTERNAL, USAGE, BAD_INPUT, SOME_FAILED, BROKEN_PIPE, INTERRUPTED = 1, 2, 3, 7, 141, 130
-"""Exit codes that no error of ours has; a process killed by a signal has 128 and the signal's number."""
-
-STDIN = "\0stdin"
-"""Stands for a lone ``-``, which the parser would take for an option; no argument can hold a zero."""
+from tonada.cli.codes import BROKEN_PIPE, INTERRUPTED, STDIN
+from tonada.cli.output import say
+from tonada.errors import ConfigError, ResourceError, TonadaError
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
@@ -51,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
         return int(code or 0)
     except CycloptsError as error:
         commands, _, _ = app.parse_commands(tokens)
-        return _fail(error, USAGE, f"{error} See: {' '.join(['tonada', *commands, '--help'])}")
+        return _fail(error, ConfigError.exit_code, f"{error} See: {' '.join(['tonada', *commands, '--help'])}")
     except BrokenPipeError:
         # Whoever read our output has seen enough; what is still buffered must not raise again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -74,7 +70,7 @@ def _verdict(error: Exception) -> tuple[int, str]:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ResourceError.exit_code, "the disk is full. Free some space or write elsewhere with -o"
     hint = "This is a fault of Tonada; TONADA_DEBUG=1 shows where"
-    return INTERNAL, f"internal error, {type(error).__name__}: {text}. {hint}"
+    return TonadaError.exit_code, f"internal error, {type(error).__name__}: {text}. {hint}"
 
 
 def _fail(error: BaseException, code: int, text: str) -> int:
@@ -82,8 +78,3 @@ def _fail(error: BaseException, code: int, text: str) -> int:
         traceback.print_exception(error)
     say(f"tonada: {text}")
     return code
-
-
-def say(text: str) -> None:
-    """Print one line on stderr."""
-    print(" ".join(text.split("\n")).strip(), file=sys.stderr, flush=True)

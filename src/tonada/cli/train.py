@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from tonada.cli.output import Json, Show, clock, print_facts, print_json, progress_bar
-from tonada.cli.running import INTERRUPTED, say
+from tonada.cli.codes import INTERRUPTED
+from tonada.cli.output import Json, Show, clock, print_facts, print_json, progress_bar, say
 
 if TYPE_CHECKING:
     from tonada.training import Progress
