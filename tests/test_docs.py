@@ -100,6 +100,20 @@ def test_commands_parse(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         app.parse_args(tokens, print_error=False, exit_on_error=False)
 
 
+@by_page
+def test_options_exist(page: Path) -> None:
+    app = make_app()
+    known = {"--help", "--version", "--all", "--index-url"}  # the last are those of scripts/test and pip
+    for leaf in leaves(app):
+        below = app
+        for name in leaf:
+            below = below[name]
+        known |= {name for argument in below.assemble_argument_collection() for name in argument.names}
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    named = {word for code in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"(?<!\S)--[a-z][\w-]*", code)}
+    assert sorted(named - known) == []
+
+
 def test_every_command_is_documented() -> None:
     shown = [tokens for page in PAGES for tokens in commands(page)]
     missing = [leaf for leaf in leaves(make_app()) if not any(tuple(tokens[: len(leaf)]) == leaf for tokens in shown)]
