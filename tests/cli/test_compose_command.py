@@ -17,6 +17,7 @@ from midi_files import GOOD, MALFORMED, ONE_NOTE, PIECE, midi_file, note_off, no
 from tiny_model import CONTEXT
 from tonada.api.composer import Composition
 from tonada.errors import ConfigError, DataError
+from tonada.render.soundfont import PIANO
 from tonada.symbolic.bars import BarLines
 from tonada.symbolic.midi import read_midi, write_midi
 from tonada.symbolic.notes import Notes
@@ -173,6 +174,16 @@ def test_defaults_of_sampling_are_those_of_the_sampler() -> None:
 
     ours = to_mapping(ComposeSettings())
     assert {name: ours[name] for name in to_mapping(SamplingConfig())} == to_mapping(SamplingConfig())
+
+
+def test_progress_is_shown_on_a_terminal_alone(piece: Path, compose: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compose(piece, "--notes", "30").err == ""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    outcome = compose(piece, "--notes", "30")
+    assert outcome.lines == ["out/piece_tiny_1.mid", "out/piece_tiny_1.json"]
+    assert "piece: 30 notes" in outcome.err
 
 
 # --- stopping ------------------------------------------------------------------------------------------------------
@@ -351,13 +362,19 @@ def test_a_full_disk(suffix: str, piece: Path, compose: Run, monkeypatch: pytest
     assert names(Path("out")) == ["piece_tiny_1.json", "piece_tiny_1.mid"]
 
 
-def test_a_sound_font_or_device_or_model_that_is_not_there(piece: Path, compose: Run, tonada: Run) -> None:
+def test_a_sound_font_or_device_or_model_that_is_not_there(
+    piece: Path, compose: Run, tonada: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outcome = compose(piece, "--soundfont", "none.sf2")
     assert outcome.code == 3
     assert "none.sf2" in outcome.err
     outcome = compose(piece, "--device", "gpu")
     assert outcome.code == 2
     assert "cpu" in outcome.err
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    outcome = compose(piece, "--device", "cuda")
+    assert outcome.code == 2
+    assert "sees no CUDA" in outcome.err
     outcome = tonada("compose", piece, "--model", "no-such-model", "-o", "out")
     assert outcome.code == 2
     assert "no-such-model" in outcome.err
@@ -431,6 +448,27 @@ def test_replay_without_its_input_or_model(piece: Path, compose: Run, tonada: Ru
     assert outcome.code == 2
     again = tonada("replay", "out/piece_tiny_1.json", "--input", "elsewhere.mid", "--model", tiny_model)
     assert again.out == "identical\n"
+
+
+def test_replay_with_a_sound_font(piece: Path, compose: Run, tonada: Run) -> None:
+    Path("mine.sf2").write_bytes(PIANO.read_bytes())
+    assert compose(piece, "-f", "wav", "--soundfont", "mine.sf2").code == 0
+    assert sidecar("piece_tiny_1")["settings"]["soundfont"] == "../mine.sf2"
+    assert tonada("replay", "out/piece_tiny_1.json").out == "identical\n"
+
+
+def test_replay_that_is_interrupted(piece: Path, compose: Run, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tonada.symbolic import generation
+
+    assert compose(piece, "--notes", "30").code == 0
+
+    def sample(*rest: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generation, "sample", sample)
+    outcome = tonada("replay", "out/piece_tiny_1.json", "-o", "again")
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", "tonada: interrupted\n")
+    assert not Path("again").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "not json", '{"format": 1}', '{"format": 9}', "\xff"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,60 @@ def test_prepare_as_json(music: Path, tonada: Run) -> None:
     assert told["report"]["splits"]["train"]["pieces"] == 2
     assert "data/manifest.json" in told["files"]
     assert json.loads(Path("data/manifest.json").read_text())["codec"]["name"] == "giga"
+
+
+def test_prepare_lets_no_zip_write_outside(music: Path, tonada: Run) -> None:
+    with zipfile.ZipFile("odd.zip", "w") as archive:
+        for name in ("../outside.mid", "/absolute.mid", "good/inside.mid"):
+            archive.writestr(name, (music / "0.mid").read_bytes())
+        archive.write(music / "1.mid", "good/other.mid")
+    outcome = tonada("prepare", "odd.zip", "-o", "deep/data", "--validation-share", "0", "--test-share", "0")
+    assert outcome.code == 0
+    assert [name for name in names(Path()) if not name.startswith("deep")] == ["odd.zip"]
+    assert not Path("../outside.mid").exists()
+    skipped = Path("deep/data/skipped.csv").read_text()
+    assert "outside.mid" in skipped
+    assert "inside.mid" in Path("deep/data/catalogue.csv").read_text()
+
+
+@pytest.mark.parametrize("name", ["folder", "empty.zip", "damaged.zip", "notes.txt", "none.zip"])
+def test_prepare_from_nothing(name: str, tonada: Run) -> None:
+    Path("folder").mkdir()
+    zipfile.ZipFile("empty.zip", "w").close()
+    Path("damaged.zip").write_bytes(b"PK not a zip")
+    Path("notes.txt").write_text("no music")
+    before = names(Path())
+    outcome = tonada("prepare", name, "-o", "data")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert len(outcome.err.splitlines()) == 1
+    assert name in outcome.err
+    assert names(Path()) == before
+
+
+def test_prepare_where_something_is(music: Path, tonada: Run) -> None:
+    Path("file").write_text("in the way")
+    for output in ("file", "file/data"):
+        assert tonada("prepare", music, "-o", output).code == 3
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").write_text("precious")
+    assert tonada("prepare", music, "-o", "mine", "--overwrite").code == 3
+    assert names(Path()) == ["file", "mine", "mine/thesis.txt"]
+    assert tonada("prepare", music, "-o", "data").code == 0
+    outcome = tonada("prepare", music, "-o", "data")
+    assert outcome.code == 3
+    assert "--overwrite" in outcome.err
+    assert tonada("prepare", music, "-o", "data", "--overwrite", "--tokenizer", "giga").code == 0
+
+
+def test_prepare_on_a_full_disk(music: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(*rest: Any, **options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("numpy.save", save)
+    outcome = tonada("prepare", music, "-o", "data")
+    assert (outcome.code, outcome.out) == (6, "")
+    assert "the disk is full" in outcome.err
+    assert names(Path()) == []
 
 
 @pytest.mark.parametrize(
@@ -320,6 +376,22 @@ def test_weights_that_do_not_fit(kind: str, words: str, tiny_model: Path, piece:
     assert words in outcome.err
     assert "model.safetensors" in outcome.err
     assert not Path("out").exists()
+
+
+def test_models_that_cannot_be_described(tiny_model: Path, tonada: Run) -> None:
+    for name, config in (("no-weights", None), ("damaged", None), ("no-codec", '[model]\nname = "gpt"\n')):
+        Path(name).mkdir()
+        Path(name, "config.toml").write_text(config or (tiny_model / "config.toml").read_text())
+        if name != "no-weights":
+            Path(name, "model.safetensors").write_bytes(b"not weights")
+    for name, words in (
+        ("no-weights", "there is no such file of weights"),
+        ("damaged", "is damaged"),
+        ("no-codec", "there is no table [codec]"),
+    ):
+        outcome = tonada("model", "info", name)
+        assert (outcome.code, outcome.out) == (4, "")
+        assert words in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,9 @@ def progress_bar(title: str) -> Iterator[Show]:
         TextColumn("{task.fields[words]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    # What is printed meanwhile goes above the bar; but results stay on stdout where that leads elsewhere.
+    on_terminal = sys.stdout.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=on_terminal) as progress:
         task = progress.add_task(title, total=None, words="")
         yield lambda done, total, words: progress.update(task, completed=done, total=total, words=words)
 
