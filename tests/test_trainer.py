@@ -158,6 +158,8 @@ def test_killed_run_resumes_bit_exactly(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         sys.path.insert(0, sys.argv[2])
+        import torch
+        torch.set_num_threads(int(sys.argv[3]))
         import test_trainer
         trainer = test_trainer.make(Path(sys.argv[1]), steps=100_000)
         trainer.progress = lambda progress: print(progress.step, flush=True)
@@ -165,7 +167,7 @@ def test_killed_run_resumes_bit_exactly(tmp_path: Path) -> None:
         """
     )
     run = tmp_path / "killed"
-    command = [sys.executable, "-c", script, str(run), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", script, str(run), str(Path(__file__).parent), str(torch.get_num_threads())]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
         assert process.stdout is not None
         while int(process.stdout.readline()) < 7:

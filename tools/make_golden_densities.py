@@ -37,8 +37,7 @@ def golden(first: np.ndarray, second: np.ndarray) -> dict[str, object]:
 
     def integral(function: object) -> float:
         return sum(
-            quad(function, low, high, epsabs=1e-13, epsrel=1e-11, limit=500)[0]
-            for low, high in pairwise(points)
+            quad(function, low, high, epsabs=1e-13, epsrel=1e-11, limit=500)[0] for low, high in pairwise(points)
         )
 
     at = np.linspace(both.min() - 1.0, both.max() + 1.0, 7)

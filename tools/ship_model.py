@@ -1,9 +1,9 @@
 """Turn a training run into a model that Tonada ships: bf16 weights, config, and a card with the measured figures.
 
-    python tools/ship_model.py RUN EVALUATION.json --name piano [--comparison COMPARISON.json]
+    python tools/ship_model.py RUN EVALUATION.json --name piano --data DATA [--comparison TABLES.md]
 
-EVALUATION.json is what ``tonada evaluate RUN --ref DATA -o …`` wrote; COMPARISON.json what
-``benchmarks/continuations.py`` wrote. Run once to get weights that can be evaluated (without figures: ``--draft``), evaluate those, run again.
+EVALUATION.json is what ``tonada evaluate`` wrote, TABLES.md what ``benchmarks/continuations.py`` wrote. With
+``--draft`` there is no card yet: so the weights that ship can be evaluated, and the second call writes their card.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ A decoder-only Transformer that continues piano music, note by note. Made and sh
 
 MAESTRO v3.0.0 (Hawthorne et al. 2019, CC BY-NC-SA 4.0), the training split: {train_pieces} performances,
 {train_notes:,} notes, after {dropped} training files were dropped because they share a work with the official
-validation or test split (by title, or by their notes). SHA-256 of the training ids: `{train_sha256}`; of the data set's manifest:
-`{data_sha256}`.
+validation or test split (by title, or by their notes). SHA-256 of the training ids: `{train_sha256}`;
+of the data set's manifest: `{data_sha256}`.
 
     tonada prepare maestro-v3.0.0-midi.zip -o DATA
     tonada train {preset} -d DATA -o RUN {settings}
@@ -51,9 +51,9 @@ validation or test split (by title, or by their notes). SHA-256 of the training 
 ## Training
 
 {steps} optimizer steps of {ids_per_step} ids: **{seen:.1f} million ids, {epochs:.2f} passes** over the training ids,
-in {minutes:.0f} minutes on two busy CPU cores (bf16 autocast), seed {seed}. Muon for the matrices, AdamW for the rest, peak
-rate {learning_rate}, {schedule} schedule. {augmentation} It is a first model: it was stopped by the clock, not by
-the data, and its validation loss was still falling.
+in {minutes:.0f} minutes on two busy CPU cores (bf16 autocast), seed {seed}. Muon for the matrices, AdamW for the rest,
+peak rate {learning_rate}, {schedule} schedule. {augmentation} It is a first model: the length of the run was set by
+the clock, not by the data.
 
 | step | million ids | validation, estimated nats per note |
 |---|---|---|
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--preset", default="gpt/tiny")
     parser.add_argument("--data", type=Path, required=True, help="the data set that the run was trained on")
-    parser.add_argument("--comparison", type=Path)
+    parser.add_argument("--comparison", type=Path, help="Markdown tables to put into the card")
     parser.add_argument("--draft", action="store_true", help="weights and config only, no card")
     parser.add_argument("-o", "--output", type=Path, help="the shipped models' folder when not given")
     arguments = parser.parse_args()

@@ -28,7 +28,7 @@ def orthogonalised(matrix: Tensor, *, dtype: torch.dtype = torch.float32, iterat
     Tensor
         Same shape, in ``dtype``.
     """
-    x = matrix.to(dtype)
+    x: Tensor = matrix.to(dtype)
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T

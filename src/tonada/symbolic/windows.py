@@ -97,7 +97,8 @@ class WindowBatches:
         epoch, index = self._position(step * self.size)
         for lane in range(self.size):
             table = self._epoch(epoch)
-            window = self._window(*table[index], counter=step * self.size + lane)
+            piece, start = table[index].tolist()
+            window = self._window(piece, start, counter=step * self.size + lane)
             lengths[lane] = min(len(window), self.context + 1)
             ids[lane, : lengths[lane]] = window[: lengths[lane]]
             epoch, index = (epoch, index + 1) if index + 1 < len(table) else (epoch + 1, 0)

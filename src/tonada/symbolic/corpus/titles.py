@@ -168,3 +168,9 @@ def distinctive(title_words: list[str]) -> frozenset[str]:
     telling = (word for word in title_words if word.isalpha() and word not in _SILENT and word not in FORMS)
     kept = {word for word in telling if len(word) > 1}
     return frozenset(kept) if any(len(word) >= 4 for word in kept) else frozenset()
+
+
+def roman_number(text: str) -> int:
+    """Read a Roman number in lower case, up to lxxxix."""
+    values = [{"i": 1, "v": 5, "x": 10, "l": 50}[letter] for letter in text]
+    return sum(-value if value < after else value for value, after in zip(values, [*values[1:], 0], strict=True))

@@ -20,6 +20,7 @@ from tonada.symbolic.corpus.titles import (
     find_key,
     fold,
     normalised,
+    roman_number,
     without_file_marks,
     without_key,
     words,
@@ -37,7 +38,6 @@ _HOBOKEN = re.compile(r"(?<![a-z])hob[ ._:-]*([ivx]+)[a-z]?[ ._:/-]*(\d+)")
 _CODE = re.compile(r"(?:^|\s)([A-Z][a-z]+(?:-[A-Z][a-z]+)?)[A-Z]{1,4}[a-z]?(?=\s|$)")
 # File names of the Chopin first editions: opus, edition, number (009-1b-Sm-001.mid, 034_1-1a-Sm.mid).
 _FIRST_EDITION = re.compile(r"(\d{3})(?:sep)?(?:_(\d+))?[^ ]*?-[^ ]*?(?:-(\d{3}))?(?:-\w+)?\.mid$")
-_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50}
 
 Member = tuple[str, str, int | str, int | None]
 
@@ -283,14 +283,9 @@ def _series(composer: str, tokens: Sequence[str]) -> Iterator[tuple[str, int, tu
             rf"\b(?:(\d+) ?(?:st|nd|rd|th)?|([ivx]+)) (?:\w+ )?{form}\b", text
         )
         if hit:
-            value = int(hit[1]) if hit[1] else _roman(hit[2])
+            value = int(hit[1]) if hit[1] else roman_number(hit[2])
             yield form, value, (system, number) if system else None
             return
-
-
-def _roman(text: str) -> int:
-    values = [_ROMAN[letter] for letter in text]
-    return sum(-value if value < after else value for value, after in zip(values, [*values[1:], 0], strict=True))
 
 
 def _well_tempered(folded: str) -> int | None:
