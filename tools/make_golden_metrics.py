@@ -1,4 +1,4 @@
-"""Make tests/symbolic/evaluation/golden/metrics.json: metrics of made-up pieces, from MusPy where it has them, else from loops.
+"""Make tests/symbolic/evaluation/golden/metrics.json: metrics of made-up pieces, from MusPy where it has them.
 
 Run with an interpreter that has muspy (tested: 0.5.0): ``python tools/make_golden_metrics.py``. Nothing of Tonada is
 imported. Times in the file are whole steps of 10 ms, so that MusPy's time grid and the loops here are exact.

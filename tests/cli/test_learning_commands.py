@@ -283,11 +283,22 @@ def test_evaluate_a_part(prepared: Path, tiny_model: Path, tonada: Run) -> None:
     assert (told["held_out"]["pieces"], told["split"], told["limit"]) == (1, "train", 1)
 
 
+def test_evaluate_in_half_precision(prepared: Path, tiny_model: Path, tonada: Run) -> None:
+    full, half = (
+        json.loads(tonada("evaluate", tiny_model, "--ref", prepared, "--json", "--precision", precision).out)["held_out"]
+        for precision in ("fp32", "bf16")
+    )
+    assert (full["precision"], half["precision"]) == ("fp32", "bf16")
+    assert half["model"]["nats_per_note"] != full["model"]["nats_per_note"]
+    assert half["model"]["nats_per_note"] == pytest.approx(full["model"]["nats_per_note"], rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["MODEL", "--ref", "data", "--split", "vali"], 2, ["split", "validation"]),
         (["MODEL", "--ref", "data", "--limit", "0"], 2, ["limit"]),
+        (["MODEL", "--ref", "data", "--precision", "fp8"], 2, ["precision", "fp8", "bf16"]),
         (["MODEL", "--ref", "nowhere"], 3, ["nowhere", "tonada prepare"]),
         (["pinao", "--ref", "data"], 2, ["model", "pinao"]),
         (["data", "--ref", "data"], 4, ["data", "no model folder"]),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tonada.errors import ConfigError
+from tonada.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
     from tonada.symbolic.evaluation.heldout import HeldOut
@@ -51,6 +51,7 @@ def evaluate(
     split: str = "validation",
     limit: int | None = None,
     device: str = "auto",
+    precision: str = "fp32",
     output: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
@@ -71,6 +72,8 @@ def evaluate(
         Read only the first so many pieces: a glance, not a figure to quote.
     device
         "auto", "cpu", "cuda" or "mps".
+    precision
+        Of the forward passes: "fp32", or "bf16", which is faster where the hardware has it, and rounds.
     output
         Folder for ``evaluation.json`` and ``evaluation.html``; nothing is written when None.
     progress
@@ -79,7 +82,7 @@ def evaluate(
     Raises
     ------
     UnknownNameError
-        No such model, split or device.
+        No such model, split, device or precision.
     ConfigError
         The data set was made with another tokenizer, or there is nothing to evaluate.
     CheckpointError
@@ -97,6 +100,8 @@ def evaluate(
 
     if limit is not None and limit < 1:
         raise ConfigError(f"limit must be at least 1; got {limit}")
+    if precision not in ("fp32", "bf16"):
+        raise UnknownNameError("precision", precision, ("fp32", "bf16"))
     folder, dataset = find_model(model), Dataset(Path(ref))
     pieces = dataset.pieces(split)[:limit]
     loaded = load_model(folder, device=find_device(device))
@@ -114,6 +119,7 @@ def evaluate(
         [piece.array for piece in pieces],
         seconds=[float(piece.metadata["seconds"]) for piece in pieces],
         baselines=fit_baselines(tokenizer, (piece.array for piece in dataset.pieces("train"))),
+        precision="bf16" if precision == "bf16" else "fp32",
         progress=progress,
     )
     found = Evaluation(
