@@ -285,7 +285,9 @@ def test_evaluate_a_part(prepared: Path, tiny_model: Path, tonada: Run) -> None:
 
 def test_evaluate_in_half_precision(prepared: Path, tiny_model: Path, tonada: Run) -> None:
     full, half = (
-        json.loads(tonada("evaluate", tiny_model, "--ref", prepared, "--json", "--precision", precision).out)["held_out"]
+        json.loads(tonada("evaluate", tiny_model, "--ref", prepared, "--json", "--precision", precision).out)[
+            "held_out"
+        ]
         for precision in ("fp32", "bf16")
     )
     assert (full["precision"], half["precision"]) == ("fp32", "bf16")
@@ -298,7 +300,7 @@ def test_evaluate_in_half_precision(prepared: Path, tiny_model: Path, tonada: Ru
     [
         (["MODEL", "--ref", "data", "--split", "vali"], 2, ["split", "validation"]),
         (["MODEL", "--ref", "data", "--limit", "0"], 2, ["limit"]),
-        (["MODEL", "--ref", "data", "--precision", "fp8"], 2, ["precision", "fp8", "bf16"]),
+        (["MODEL", "--ref", "data", "--precision", "bf61"], 2, ["precision", "bf61", "bf16"]),
         (["MODEL", "--ref", "nowhere"], 3, ["nowhere", "tonada prepare"]),
         (["pinao", "--ref", "data"], 2, ["model", "pinao"]),
         (["data", "--ref", "data"], 4, ["data", "no model folder"]),
