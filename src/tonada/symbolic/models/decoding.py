@@ -80,9 +80,9 @@ def plan_norm(norm: nn.LayerNorm | nn.RMSNorm, dtype: torch.dtype) -> Function:
     def rms_norm(x: Tensor) -> Tensor:
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         normalised: Tensor = x / length.hypot(floor) * scale
-        return normalised.to(dtype)
+        return normalised
 
-    return rms_norm
+    return rms_norm if dtype == torch.float32 else lambda x: rms_norm(x).to(dtype)
 
 
 def plan_rotation(cosine: Tensor, sine: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -158,7 +158,8 @@ class BlockPlan:
         place.copy_(heads.keys_and_values)
         bias = None if self._relative is None else heads.queries @ self._relative[:, -keys.shape[2] :]
         attended = F.scaled_dot_product_attention(heads.queries, keys, values, attn_mask=bias)
-        x += self._out(attended.reshape(x.shape).to(self._dtype))
+        attended = attended.reshape(x.shape)
+        x += self._out(attended if attended.dtype == self._dtype else attended.to(self._dtype))
 
     def add_feedforward(self, x: Tensor) -> None:
         """Add the feed-forward layer's output to the residual stream ``x``, float32 ``[B, D]``, in place."""
