@@ -284,12 +284,8 @@ def test_evaluate_a_part(prepared: Path, tiny_model: Path, tonada: Run) -> None:
 
 
 def test_evaluate_in_half_precision(prepared: Path, tiny_model: Path, tonada: Run) -> None:
-    full, half = (
-        json.loads(tonada("evaluate", tiny_model, "--ref", prepared, "--json", "--precision", precision).out)[
-            "held_out"
-        ]
-        for precision in ("fp32", "bf16")
-    )
+    arguments = ("evaluate", tiny_model, "--ref", prepared, "--json", "--precision")
+    full, half = (json.loads(tonada(*arguments, precision).out)["held_out"] for precision in ("fp32", "bf16"))
     assert (full["precision"], half["precision"]) == ("fp32", "bf16")
     assert half["model"]["nats_per_note"] != full["model"]["nats_per_note"]
     assert half["model"]["nats_per_note"] == pytest.approx(full["model"]["nats_per_note"], rel=0.01)
