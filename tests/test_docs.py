@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import pkgutil
 import re
 import shlex
 import tomllib
@@ -64,11 +65,32 @@ def test_every_picture_and_sound_is_shown() -> None:
     assert [path for path in media if path.name not in text] == []
 
 
+def python_names(page: Path) -> set[str]:
+    """Give the dotted names of tonada that a page's Python blocks import or use, and those that its text names."""
+    text = page.read_text(encoding="utf-8")
+    found = set(re.findall(r"`(tonada\.[\w.]+\w)`", FENCE.sub("", text)))
+    for language, code in FENCE.findall(text):
+        if language != "python":
+            continue
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom):
+                found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            elif isinstance(node, ast.Attribute):
+                found.add(ast.unparse(node))
+    return {name for name in found if re.fullmatch(r"tonada(\.\w+)+", name)}
+
+
 @by_page
-def test_python_compiles(page: Path) -> None:
-    for language, code in FENCE.findall(page.read_text(encoding="utf-8")):
-        if language == "python":
-            ast.parse(code)
+def test_python_compiles_and_its_names_exist(page: Path) -> None:
+    assert [name for name in sorted(python_names(page)) if not exists(name)] == []
+
+
+def exists(name: str) -> bool:
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def commands(page: Path) -> list[list[str]]:
