@@ -74,13 +74,20 @@ def test_one_bad_file_does_not_stop_the_others(piece: Path, tonada: Run) -> None
     assert names(Path("out")) == ["piece.svg"]
 
 
-@pytest.mark.parametrize("name", ["none.mid", "no*.mid", "empty-folder", "fur-elsie"])
+@pytest.mark.parametrize("name", ["none.mid", "no*.mid", "empty-folder", "fur-elsie", "x" * 5000])
 def test_names_of_nothing(name: str, tonada: Run) -> None:
     Path("empty-folder").mkdir()
     outcome = tonada("render", name, "-o", "out")
     assert (outcome.code, outcome.out) == (3, "")
     assert outcome.err.startswith(f"tonada: {name}: ")
     assert not Path("out").exists()
+
+
+def test_an_empty_name_is_not_the_folder_that_one_is_in(piece: Path, tonada: Run) -> None:
+    outcome = tonada("render", "", "x" * 5000, piece, "-o", "out", "-f", "svg")
+    assert (outcome.code, outcome.lines) == (7, ["out/piece.svg"])
+    assert "an empty name" in outcome.err.splitlines()[0]
+    assert "too long" in outcome.err.splitlines()[1]
 
 
 def test_no_names_on_stdin(tonada: Run) -> None:

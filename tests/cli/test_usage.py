@@ -236,6 +236,7 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
             "out of memory",
         ),
         (OSError(errno.ENOSPC, "No space left on device"), 6, "the disk is full"),
+        (PermissionError(errno.EACCES, "Permission denied", "secret/x.mid"), 3, "secret/x.mid: permission denied"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
     ids=lambda value: type(value).__name__,

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from tonada.errors import DataError
 from tonada.examples import examples
+from tonada.files import translated_errors
 
 Made = TypeVar("Made")
 
@@ -88,25 +89,38 @@ def find_inputs(names: Sequence[str | Path]) -> list[Path | Failure]:
     list
         A path for each file; a failure for each name that stands for none.
     """
-    from tonada.symbolic.corpus.sources import SUFFIXES
-
     found: list[Path | Failure] = []
     for name in map(str, names):
-        path = Path(name)
-        if path.is_dir():
-            files = sorted(item for item in path.rglob("*") if item.suffix.casefold() in SUFFIXES and item.is_file())
-            found.extend(files or [Failure(name=name, error=DataError(path, "holds no MIDI file"))])
-        elif path.exists():
-            found.append(path)
-        elif name in examples():
-            found.append(examples()[name])
-        elif glob.has_magic(name):
-            matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207 - whole patterns
-            found.extend(matches or [Failure(name=name, error=DataError(path, "no file matches this pattern"))])
-        else:
-            reason = f"there is no such file. Built-in examples: {', '.join(examples())}"
-            found.append(Failure(name=name, error=DataError(path, reason)))
+        try:
+            with translated_errors(Path(name)):  # too long, or in a folder that may not be read
+                found.extend(_find(name))
+        except DataError as error:
+            found.append(Failure(name=name, error=error))
     return found
+
+
+def _find(name: str) -> list[Path]:
+    """Find the files that one name stands for, one at least."""
+    from tonada.symbolic.corpus.sources import SUFFIXES
+
+    path = Path(name)
+    if not name:  # pathlib takes it for the folder that one is in, but it is an empty variable of a shell
+        raise DataError(name, "an empty name stands for no file")
+    if path.is_dir():
+        files = sorted(item for item in path.rglob("*") if item.suffix.casefold() in SUFFIXES and item.is_file())
+        if not files:
+            raise DataError(path, "holds no MIDI file")
+        return files
+    if path.exists():
+        return [path]
+    if name in examples():
+        return [examples()[name]]
+    if glob.has_magic(name):
+        matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207 - whole patterns
+        if not matches:
+            raise DataError(path, "no file matches this pattern")
+        return matches
+    raise DataError(path, f"there is no such file. Built-in examples: {', '.join(examples())}")
 
 
 def unique_stems(paths: Sequence[Path | Failure]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tonada.cli.codes import BROKEN_PIPE, INTERRUPTED, STDIN
 from tonada.cli.output import say
-from tonada.errors import ConfigError, ResourceError, TonadaError
+from tonada.errors import ConfigError, DataError, ResourceError, TonadaError
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
@@ -69,6 +69,8 @@ def _verdict(error: Exception) -> tuple[int, str]:
         return ResourceError.exit_code, "out of memory. Ask for less at once: fewer variations, a smaller model"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ResourceError.exit_code, "the disk is full. Free some space or write elsewhere with -o"
+    if isinstance(error, OSError) and error.filename is not None:
+        return DataError.exit_code, f"{os.fsdecode(error.filename)}: {(error.strerror or text).lower()}"
     hint = "This is a fault of Tonada; TONADA_DEBUG=1 shows where"
     return TonadaError.exit_code, f"internal error, {type(error).__name__}: {text}. {hint}"
 
