@@ -184,6 +184,22 @@ def test_killed_run_resumes_bit_exactly(tmp_path: Path) -> None:
     assert [record["step"] for record in read_log(run)] == list(range(1, reached + 4))
 
 
+def test_killed_before_its_first_checkpoint_it_begins_again(tmp_path: Path) -> None:
+    def pull_the_plug(progress: object) -> None:
+        raise KeyboardInterrupt  # nothing of the trainer's runs after it, as after a kill
+
+    first = make(tmp_path / "killed", checkpoint_minutes=60.0)
+    first.progress = pull_the_plug
+    with pytest.raises(KeyboardInterrupt):
+        first.fit()
+    assert [record["step"] for record in read_log(tmp_path / "killed")] == [1]
+    resumed, whole = make(tmp_path / "killed"), make(tmp_path / "whole")
+    resumed.fit(resume=True)
+    whole.fit()
+    assert same(weights(resumed), weights(whole))
+    assert [record["step"] for record in read_log(tmp_path / "killed")] == list(range(1, 10))
+
+
 def test_groups_take_turns_and_see_each_other_move(tmp_path: Path) -> None:
     trainer = make(tmp_path / "run", Duel, steps=2, accumulate=1, ema=0.0, weight_decay=0.0, schedule="constant")
     trainer.fit()
@@ -277,11 +293,19 @@ def test_resuming_nothing_or_something_else_says_so(tmp_path: Path) -> None:
         make(tmp_path / "run", ema=0.0).fit(resume=True)
     with pytest.raises(CheckpointError, match=r"lacks|has"):
         make(tmp_path / "run", Duel).fit(resume=True)
+    with pytest.raises(CheckpointError, match="optimizer is adamw, not muon"):
+        make(tmp_path / "run", optimizer="muon").fit(resume=True)
+    save_tensors(tmp_path / "run" / "trainer.safetensors", {"x": torch.zeros(1)})
+    with pytest.raises(CheckpointError, match="does not say its step"):
+        make(tmp_path / "run").fit(resume=True)
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("steps", 0), ("batch", 0), ("learning_rate", 0.0), ("ema", 1.0), ("decay_share", 0.0), ("betas", (0.9,))],
+    [
+        ("steps", 0), ("batch", 0), ("learning_rate", 0.0), ("learning_rate", math.inf), ("ema", 1.0),
+        ("decay_share", 0.0), ("betas", (0.9,)), ("weight_decay", math.nan), ("clip_norm", -1.0), ("warmup_steps", -1),
+    ],
 )
 def test_settings_out_of_range(name: str, value: object) -> None:
     with pytest.raises(ConfigError, match=name):

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from tonada.checkpoint import load_into, load_tensors, model_tensors, save_tensors
+from tonada.config import write_toml
 from tonada.errors import CheckpointError, TrainingError
 from tonada.files import translated_errors
 from tonada.model import Batch, Model
@@ -52,7 +53,7 @@ class Trainer:
     run
         The run folder.
     tables
-        Of the run's ``config.toml``; written at the start.
+        Of the run's ``config.toml``; written at the start, and when it is resumed.
     validate
         Scores the model (in evaluation mode, with the averaged weights where there are some): a mapping with ``score``,
         lower is better; None for no validation.
@@ -127,14 +128,14 @@ class Trainer:
             The checkpoint to resume from is absent or does not fit.
         """
         config, started = self.config, time.monotonic()
-        before = 0.0
         if resume:
             self._restore()
             rewind_log(self.run, self.step)
-            before = self.seconds
+            write_toml(self.run / "config.toml", self.tables)
         else:
             save_model(self.run, self.model, self.tables)
-        first, saved, last_save = self.step, self.step, time.monotonic()
+            self._save()  # killed before the first checkpoint it begins again, with the same weights
+        before, first, saved, last_save = self.seconds, self.step, self.step, time.monotonic()
         self.model.train()
         while self.step < config.steps and not self._stop.is_set():
             record = self._train_step()
@@ -267,7 +268,8 @@ class Trainer:
         for prefix, (optimizer, parameter, _) in self._state().items():
             for name, value in optimizer.state[parameter].items():
                 tensors[f"{prefix}/{name}"] = value
-        facts = {"step": self.step, "best": self.best, "best_step": self.best_step, "seconds": self.seconds}
+        facts = {name: getattr(self, name) for name in ("step", "best", "best_step", "seconds")}
+        facts["optimizer"] = self.config.optimizer
         save_tensors(self.run / "trainer.safetensors", tensors, {"state": json.dumps(facts)})
 
     def _restore(self) -> None:
@@ -277,6 +279,11 @@ class Trainer:
         def below(prefix: str) -> dict[str, Tensor]:
             return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
+        if "state" not in metadata:
+            raise CheckpointError(f"{path}: is no checkpoint of a run; it does not say its step")
+        facts = json.loads(metadata["state"])
+        if (optimizer_name := facts.get("optimizer")) not in (self.config.optimizer, None):
+            raise CheckpointError(f"{path}: the run's optimizer is {optimizer_name}, not {self.config.optimizer}")
         load_into(self.model, below("model/"), path)
         if below("average/").keys() != self.average.keys():
             raise CheckpointError(f"{path}: the moving average does not fit this run's setting of ema")
@@ -288,6 +295,5 @@ class Trainer:
                 raise CheckpointError(f"{path}: the optimizer's '{wrong[0]}' of '{name}' does not fit the model")
             # torch's AdamW keeps its step count on the CPU, everything else beside the parameter.
             optimizer.state[parameter] = {k: v.to(self.device) if v.ndim else v for k, v in state.items()}
-        facts = json.loads(metadata["state"])
         self.step, self.best, self.best_step = facts["step"], facts["best"], facts["best_step"]
         self.seconds = facts["seconds"]

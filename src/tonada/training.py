@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +70,11 @@ class TrainerConfig:
             if getattr(self, name) < 1:
                 raise ConfigError(f"TrainerConfig.{name} must be at least 1; got {getattr(self, name)}")
         for name in ("learning_rate", "checkpoint_minutes"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"TrainerConfig.{name} must be positive; got {getattr(self, name)}")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"TrainerConfig.{name} must be positive and finite; got {getattr(self, name)}")
+        for name in ("warmup_steps", "weight_decay", "clip_norm", "patience"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigError(f"TrainerConfig.{name} must be at least 0 and finite; got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise ConfigError(f"TrainerConfig.ema must be at least 0 and less than 1; got {self.ema}")
         if not 0 < self.decay_share <= 1:

@@ -140,6 +140,8 @@ def test_prepare_on_a_full_disk(music: Path, tonada: Run, monkeypatch: pytest.Mo
         (["--where", "2004"], 2, ["COLUMN=VALUE"]),
         (["--set", "step=20"], 2, ["step", "step_ms"]),
         (["--min-notes", "100"], 3, ["100"]),
+        (["--min-notes", "0"], 2, ["min_notes", "at least 1"]),
+        (["--jobs", "0"], 2, ["jobs", "at least 1"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -168,6 +170,7 @@ def test_train_show_resume(prepared: Path, tonada: Run) -> None:
     assert (again.code, again.out) == (3, "")
     assert "--resume" in again.err
     assert tonada("train", "-d", prepared, "-o", "run", "--resume", "--set", "steps=6").code == 0
+    assert read_toml(Path("run/config.toml"))["trainer"]["steps"] == 6
     shown = json.loads(tonada("runs", "show", "run", "--json").out)
     assert (shown["step"], shown["steps"], shown["config"]["model"]["width"]) == (6, 6, 16)
     assert shown["best"] == min(shown["best"], shown["validation"]["score"])
@@ -200,11 +203,18 @@ def test_train_from_the_config_that_a_run_wrote(prepared: Path, tonada: Run) -> 
         (["-c", "bad.toml"], 2, ["bad.toml", "'trianer'", "trainer"]),
         (["-c", "unknown.toml"], 2, ["TrainerConfig", "stpes", "steps"]),
         (["gpt/tiny", "-c", "none.toml"], 3, ["none.toml", "no such file"]),
+        (["-c", "no-table.toml"], 2, ["no-table.toml", "'trainer' must be a table", "[trainer]"]),
+        (["-c", "no-name.toml"], 2, ["unknown model '3'", "gpt"]),
+        (["gpt/tiny", "--max-minutes", "0"], 2, ["max_minutes", "more than 0"]),
+        (["gpt/tiny", "--max-minutes", "nan"], 2, ["max_minutes", "more than 0"]),
+        (["-c", "unknown.toml", "--resume"], 2, ["--resume", "--config", "--set"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_train_refuses(arguments: list[str], code: int, words: list[str], prepared: Path, tonada: Run) -> None:
     Path("bad.toml").write_text('[model]\nname = "gpt"\n[trianer]\nsteps = 3\n')
+    Path("no-table.toml").write_text("trainer = 3\n")
+    Path("no-name.toml").write_text("[model]\nname = 3\n")
     Path("unknown.toml").write_text('[model]\nname = "gpt"\n[trainer]\nstpes = 3\n')
     outcome = tonada("train", *arguments, "-d", prepared, "-o", "run")
     assert (outcome.code, outcome.out) == (code, "")

@@ -86,6 +86,10 @@ def train(
     TrainingError
         The loss diverged.
     """
+    if max_minutes is not None and not max_minutes > 0:
+        raise ConfigError(f"max_minutes must be more than 0; got {max_minutes}")
+    if resume and config is not None:
+        raise ConfigError("--resume goes on with the run's own config.toml. Leave --config out; --set still works")
     dataset = Dataset(data)
     if resume:
         if not is_run(output):
@@ -94,7 +98,7 @@ def train(
     elif output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise DataError(output, "exists; choose another folder with -o, or give --resume to go on with this run")
     tables = _tables(model, dataset, config, settings, smoke)
-    if resume and read_toml(output / "config.toml")["data"]["sha256"] != dataset.sha256:
+    if resume and read_toml(output / "config.toml").get("data", {}).get("sha256") != dataset.sha256:
         raise DataError(data, "is another data set than the one that the run was started with")
     tokenizer = build_codec(tables["codec"])
     if not isinstance(tokenizer, Tokenizer):
@@ -136,16 +140,19 @@ def _tables(
 ) -> dict[str, dict[str, Any]]:
     """Bring together preset < config file < settings, and check all of it."""
     given = read_toml(config) if config else {}
-    for table in given:
-        if table not in ("model", "codec", "data", "trainer", "augmentation"):
-            raise UnknownNameError(f"table in {config}", table, ("model", "codec", "data", "trainer", "augmentation"))
+    known = ("model", "codec", "data", "trainer", "augmentation")
+    for table, content in given.items():
+        if table not in known:
+            raise UnknownNameError(f"table in {config}", table, known)
+        if not isinstance(content, Mapping):
+            raise ConfigError(f"{config}: '{table}' must be a table; write [{table}] on a line of its own")
     codec = {"name": dataset.codec_name, **dataset.codec_config}
     vocabulary = getattr(build_codec(codec), "vocabulary_size", None)
     if model is not None:
         name, model_config = registry.preset("model", model)
         model_config = dataclasses.replace(model_config, vocabulary=vocabulary)
     elif "model" in given:
-        name, model_config = given["model"].get("name", ""), None
+        name, model_config = str(given["model"].get("name", "")), None
     else:
         raise ConfigError("name a model preset, for example gpt/tiny, or give --config FILE with a table [model]")
     overrides = {key: value for key, value in given.get("model", {}).items() if key != "name"}

@@ -131,6 +131,8 @@ def prepare_corpus(
     """
     if not (validation_share >= 0 and test_share >= 0 and validation_share + test_share < 1):
         raise ConfigError(f"validation and test shares must leave something; got {validation_share} and {test_share}")
+    if min_notes < 1 or (jobs is not None and jobs < 1):
+        raise ConfigError(f"min_notes and jobs must be at least 1; got {min_notes} and {jobs}")
     tokenizer_class = registry.resolve("tokenizer", tokenizer)
     config = to_mapping(from_mapping(tokenizer_class.Config, tokenizer_config or {}))
     wanted = parse_selection(where, composer=composer, title=title, split=split)
