@@ -122,7 +122,7 @@ def main() -> None:
         ratio = "" if row["times_faster_than_remi"] is None else f"{row['times_faster_than_remi']:.1f}"
         print(f"{row['tokenizer']:<18}{row['ms_per_3000_notes']:>20.2f}{row['ids_per_note']:>14.2f}{ratio:>24}")
     if REFERENCE not in times_ms:
-        print("miditok is not installed, so there is nothing to compare with: python -m pip install 'tonada[miditok]'")
+        print("miditok is not installed, so there is nothing to compare with: python -m pip install 'tonada[bench]'")
     if arguments.output:
         arguments.output.write_text(json.dumps({"piece": name, "notes": notes, "rows": rows}, indent=1) + "\n", "utf-8")
         print(arguments.output)
