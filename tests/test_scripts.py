@@ -64,38 +64,38 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_installs_the_extras_with_the_constraints(checkout: Checkout) -> None:
-    result = checkout.run("app", "dev")
+def test_installs_the_extra_with_the_constraints(checkout: Checkout) -> None:
+    result = checkout.run("dev")
     assert result.returncode == 0, result.stderr
     root = checkout.root
-    assert checkout.pip_calls() == ["plan", f"install -qq -c {root}/constraints.txt -e {root}[app,dev]"]
+    assert checkout.pip_calls() == ["plan", f"install -qq -c {root}/constraints.txt -e {root}[dev]"]
 
 
 def test_installs_once(checkout: Checkout) -> None:
-    checkout.run("app", "dev")
+    checkout.run("dev")
     checkout.pip_calls()
-    assert checkout.run("app").returncode == 0
-    assert checkout.run("app", "dev").returncode == 0
+    assert checkout.run().returncode == 0
+    assert checkout.run("dev").returncode == 0
     assert checkout.pip_calls() == []
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
 def test_installs_again_when_the_requirements_change(checkout: Checkout, name: str) -> None:
-    checkout.run("app")
+    checkout.run()
     checkout.pip_calls()
     with (checkout.root / name).open("a") as file:
         file.write("# changed\n")
-    checkout.run("app")
+    checkout.run()
     assert len(checkout.pip_calls()) == 2
 
 
 def test_installs_again_after_a_failure(checkout: Checkout) -> None:
     checkout.tool("python", PYTHON.replace("REAL", sys.executable).replace('echo "${*:3}" >>"$LOG"', "exit 1"))
-    assert checkout.run("app").returncode != 0
+    assert checkout.run().returncode != 0
     checkout.tool("python", PYTHON.replace("REAL", sys.executable))
     shutil.copy(checkout.bin / "python", checkout.root / ".venv" / "bin" / "python")
     checkout.pip_calls()
-    assert checkout.run("app").returncode == 0
+    assert checkout.run().returncode == 0
     assert len(checkout.pip_calls()) == 2
 
 
@@ -108,7 +108,7 @@ def test_cuda_packages_are_refused_without_a_gpu(checkout: Checkout, package: tu
     if package[0] == "torch" and os.uname().machine != "x86_64":
         pytest.skip("only x86-64 has builds of torch with and without CUDA under one version")
     checkout.will_install(("numpy", "2.4.6"), package)
-    result = checkout.run("app")
+    result = checkout.run()
     assert result.returncode == 1
     assert checkout.pip_calls() == ["plan"]
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
@@ -118,18 +118,18 @@ def test_cuda_packages_are_refused_without_a_gpu(checkout: Checkout, package: tu
 
 def test_cuda_packages_can_be_allowed(checkout: Checkout) -> None:
     checkout.will_install(("nvidia-cublas", "13.1.1.3"))
-    assert checkout.run("app", TONADA_ALLOW_CUDA="1").returncode == 0
+    assert checkout.run(TONADA_ALLOW_CUDA="1").returncode == 0
     assert len(checkout.pip_calls()) == 1
 
 
 def test_a_gpu_needs_no_plan(checkout: Checkout) -> None:
     checkout.tool("nvidia-smi", "#!/bin/sh\necho 'GPU 0: one (UUID: GPU-0)'\n")
-    assert checkout.run("app").returncode == 0
+    assert checkout.run().returncode == 0
     assert len(checkout.pip_calls()) == 1
 
 
 def test_torch_alone_comes_from_its_index(checkout: Checkout) -> None:
-    assert checkout.run("app", TORCH_INDEX="https://wheels.example/cpu").returncode == 0
+    assert checkout.run(TORCH_INDEX="https://wheels.example/cpu").returncode == 0
     first, second = checkout.pip_calls()
     assert first.startswith("install -qq --index-url https://wheels.example/cpu torch==")
     assert "example" not in second
@@ -137,6 +137,6 @@ def test_torch_alone_comes_from_its_index(checkout: Checkout) -> None:
 
 def test_an_old_python_is_refused(checkout: Checkout) -> None:
     checkout.tool("python", "#!/bin/sh\nexit 1\n")
-    result = checkout.run("app")
+    result = checkout.run()
     assert result.returncode == 1
     assert "no Python 3.11 or newer" in result.stderr

@@ -458,14 +458,15 @@ def test_doctor_names_what_is_missing(tonada: Run, monkeypatch: pytest.MonkeyPat
 
     from tonada.api import diagnosis
 
-    find = diagnosis.version
+    find, needed = diagnosis.version, diagnosis.requires("tonada") or []
 
     def version(name: str) -> str:
-        if name in ("soundfile", "matplotlib"):
+        if name in ("soundfile", "engraver"):
             raise PackageNotFoundError(name)
         return find(name)
 
     monkeypatch.setattr(diagnosis, "version", version)
+    monkeypatch.setattr(diagnosis, "requires", lambda name: [*needed, 'engraver>=1; extra == "scores"'])
     monkeypatch.setattr(diagnosis, "FREE_BYTES", 2**62)
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     outcome = tonada("doctor", "--json")
@@ -473,5 +474,5 @@ def test_doctor_names_what_is_missing(tonada: Run, monkeypatch: pytest.MonkeyPat
     assert outcome.code == 4
     assert checks["soundfile"]["state"] == "problem"
     assert checks["soundfile"]["remedy"].startswith("python -m pip install 'soundfile")
-    assert checks["matplotlib (app)"]["remedy"] == "python -m pip install 'tonada[app]'"
-    assert [checks[name]["state"] for name in ("matplotlib (app)", "disk", "OMP_WAIT_POLICY")] == ["note"] * 3
+    assert checks["engraver (scores)"]["remedy"] == "python -m pip install 'tonada[scores]'"
+    assert [checks[name]["state"] for name in ("engraver (scores)", "disk", "OMP_WAIT_POLICY")] == ["note"] * 3

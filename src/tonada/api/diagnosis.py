@@ -72,7 +72,7 @@ def _packages() -> Iterator[Check]:
 
 
 def _parsed(requirement: str) -> tuple[str, str]:
-    """Give the package and the extra of a line such as ``matplotlib>=3.8; extra == "app"``."""
+    """Give the package and the extra of a line such as ``pytest>=9; extra == "dev"``."""
     package, _, marker = requirement.partition(";")
     name = match(r"[\w.-]+", package.strip())
     extra = match(r""".*extra\s*==\s*["']([\w-]+)["']""", marker)

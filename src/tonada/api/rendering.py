@@ -58,8 +58,6 @@ def render_midi(
         No input can be used; it holds their errors.
     UnknownNameError
         There is no such format.
-    MissingDependencyError
-        Pictures need matplotlib.
     ResourceError
         The disk is full.
     """

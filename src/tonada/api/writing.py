@@ -66,8 +66,6 @@ def write_score(
         There is nothing to play, the piece is too long to be played, or the folder cannot be written.
     ResourceError
         The disk is full.
-    MissingDependencyError
-        Pictures need matplotlib.
     """
     from tonada.symbolic.midi import write_midi
 
