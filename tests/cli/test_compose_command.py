@@ -481,6 +481,29 @@ def test_files_that_are_no_sidecars(text: str, tonada: Run) -> None:
     assert tonada("replay", "none.json").code == 3
 
 
+@pytest.mark.parametrize(
+    ("table", "key", "value"),
+    [
+        ("", "name", "../piece"), ("", "name", "/piece"), ("", "name", ""), ("", "name", 3), ("", "variation", 2),
+        ("", "variation", "1"), ("", "ids", 0), ("", "ids", "many"), ("", "files", []), ("", "settings", []),
+        ("", "made_with", "hands"), ("made_with", "device", 3), ("model", "sha256", ""), ("input", "sha256", None),
+        ("input", "name", None),
+    ],
+)  # fmt: skip
+def test_sidecars_that_were_changed(
+    table: str, key: str, value: object, piece: Path, compose: Run, tonada: Run, tmp_path: Path
+) -> None:
+    assert compose(piece, "--notes", "2").code == 0
+    record = sidecar("piece_tiny_1")
+    (record[table] if table else record)[key] = value
+    Path("out/changed.json").write_text(json.dumps(record))
+    before = names(tmp_path)
+    outcome = tonada("replay", "out/changed.json", "-o", "again")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert outcome.err.startswith("tonada: out/changed.json: is no sidecar of a composition (")
+    assert names(tmp_path) == before
+
+
 # --- the function --------------------------------------------------------------------------------------------------
 
 

@@ -160,10 +160,11 @@ def read_sidecar(path: Path) -> Sidecar:
         record = json.loads(data)
         if record["format"] != FORMAT:
             raise DataError(path, f"has format {record['format']}; this version reads format {FORMAT}")
+        _check_shape(record)
         settings = from_mapping(ComposeSettings, record["settings"])
+        if not 1 <= record["variation"] <= settings.variations:
+            raise ValueError(f"variation {record['variation']} of {settings.variations}")
         source = _source(path, record["input"])
-        for name in ("name", "made_with", "model", "variation", "ids", "ids_sha256", "files"):
-            record[name]
     except (ValueError, TypeError, KeyError, ConfigError) as error:
         raise DataError(path, f"is no sidecar of a composition ({error})") from error
     if settings.model not in pretrained_names():
@@ -171,6 +172,34 @@ def read_sidecar(path: Path) -> Sidecar:
     if settings.soundfont is not None:
         settings = replace(settings, soundfont=str(path.parent / settings.soundfont))
     return Sidecar(path=path, settings=settings, source=source, record=record)
+
+
+def _check_shape(record: Mapping[str, Any]) -> None:
+    """Check what replaying relies on, by a KeyError, TypeError or ValueError: a sidecar may come from anywhere."""
+    kinds: dict[str, type] = {
+        "name": str,
+        "made_with": dict,
+        "model": dict,
+        "settings": dict,
+        "variation": int,
+        "ids": int,
+        "ids_sha256": str,
+        "files": dict,
+    }
+    inner: dict[tuple[str, str], type] = {("made_with", "device"): str, ("model", "sha256"): dict}
+    if record["input"] is not None:
+        inner |= {("input", "name"): str, ("input", "example"): bool, ("input", "sha256"): str}
+    for name, kind in kinds.items():
+        if not isinstance(record[name], kind):
+            raise TypeError(f"'{name}' has another type")
+    for (table, name), kind in inner.items():
+        if not isinstance(record[table][name], kind):
+            raise TypeError(f"'{name}' of '{table}' has another type")
+    if record["ids"] < 1:
+        raise ValueError(f"ids must be at least 1; got {record['ids']}")
+    # The new files get this name: as a path it would lead out of their folder.
+    if not record["name"] or record["name"] != Path(record["name"]).name:
+        raise ValueError(f"'{record['name']}' is no name of a file")
 
 
 def _source(path: Path, told: Mapping[str, Any] | None) -> Path | None:
