@@ -78,6 +78,10 @@ def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     write(tmp_path / "data")
     with pytest.raises(DataError, match="--overwrite"):
         write(tmp_path / "data")
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "manifest.json").write_text("{}")  # as web pages have one
+    with pytest.raises(DataError, match="is no prepared data set"):
+        write(tmp_path / "web", overwrite=True)
     write(tmp_path / "data", overwrite=True, facts={"again": True})
     assert Dataset(tmp_path / "data").manifest["again"] is True
     with pytest.raises(DataError, match="nothing was left to prepare"):
@@ -105,6 +109,25 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
     manifest.write_text(json.dumps({**text, "format": 99}))
     with pytest.raises(DataError, match="has format 99"):
         Dataset(tmp_path / "data")
+    for other in ([], {**text, "format": None}):
+        manifest.write_text(json.dumps(other))
+        with pytest.raises(DataError, match="has format None"):
+            Dataset(tmp_path / "data")
+    manifest.write_text(json.dumps({"format": text["format"]}))
+    with pytest.raises(DataError, match="is damaged"):
+        Dataset(tmp_path / "data")
     manifest.write_text("{")
     with pytest.raises(DataError, match="is not JSON"):
         Dataset(tmp_path / "data")
+
+
+def test_a_changed_array_or_catalogue_is_noticed(tmp_path: Path) -> None:
+    dataset = write(tmp_path / "data")
+    dataset.verify()
+    for name in ("train-00000.npy", "catalogue.csv"):
+        path = tmp_path / "data" / name
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        with pytest.raises(DataError, match=f"{name}: was changed since it was prepared"):
+            Dataset(tmp_path / "data").verify()
+        path.write_bytes(whole)

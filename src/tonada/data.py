@@ -116,7 +116,7 @@ def require_free(folder: Path, *, overwrite: bool = False) -> None:
         It holds something else, or a data set and ``overwrite`` is False.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        if not (folder / "manifest.json").is_file():
+        if not all((folder / name).is_file() for name in ("manifest.json", "catalogue.csv")):
             raise DataError(folder, "exists and is no prepared data set; choose another folder with -o")
         if not overwrite:
             raise DataError(folder, "holds a prepared data set already; give --overwrite to replace it")
@@ -214,8 +214,11 @@ class Dataset:
             self.manifest: dict[str, Any] = json.loads(text)
         except json.JSONDecodeError as error:
             raise DataError(path, f"is not JSON ({error})") from error
-        if self.manifest.get("format") != FORMAT:
-            raise DataError(path, f"has format {self.manifest.get('format')}; this version reads format {FORMAT}")
+        found = self.manifest.get("format") if isinstance(self.manifest, dict) else None
+        if found != FORMAT:
+            raise DataError(path, f"has format {found}; this version reads format {FORMAT}")
+        if not {"codec", "splits", "tables", "sha256"} <= self.manifest.keys():
+            raise DataError(path, "is damaged; prepare the data again")
         self.rows: list[dict[str, str]] = list(csv.DictReader(io.StringIO(catalogue, newline="")))
         self._shards: dict[tuple[str, int], NDArray[Any]] = {}
         for split, entry in self.manifest["splits"].items():
@@ -232,6 +235,23 @@ class Dataset:
         if len(array) != items:
             raise DataError(path, f"holds {len(array)} items where the manifest says {items}; prepare the data again")
         return array
+
+    def verify(self) -> None:
+        """Check shards and catalogue against the hashes of the manifest; it reads all of them once.
+
+        Raises
+        ------
+        DataError
+            A file is not the one that ``prepare`` wrote.
+        """
+        expected = {"catalogue.csv": self.manifest["tables"]["catalogue"]}
+        for split in self.manifest["splits"].values():
+            expected |= {shard["file"]: shard["sha256"] for shard in split["shards"]}
+        for name, digest in expected.items():
+            path = self.folder / name
+            with translated_errors(path), path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                    raise DataError(path, "was changed since it was prepared; prepare the data again")
 
     @property
     def sha256(self) -> str:

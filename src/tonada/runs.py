@@ -160,7 +160,7 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     Raises
     ------
     DataError
-        The folder has no log.
+        The folder has no log, or a line of it is no record.
     """
     return list(_records(run / "log.jsonl"))
 
@@ -170,10 +170,14 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
         lines = path.read_text("utf-8").splitlines()
     for number, line in enumerate(lines, 1):
         try:
-            yield json.loads(line)
+            record = json.loads(line)
         except json.JSONDecodeError as error:
             if number < len(lines):
                 raise DataError(path, f"line {number} is not JSON") from error
+            return
+        if not isinstance(record, dict) or "step" not in record:
+            raise DataError(path, f"line {number} is no record of a step")
+        yield record
 
 
 def rewind_log(run: Path, step: int) -> None:

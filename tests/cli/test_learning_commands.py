@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import signal
 import zipfile
 from pathlib import Path
@@ -410,6 +411,33 @@ def test_models_that_cannot_be_described(tiny_model: Path, tonada: Run) -> None:
     ):
         outcome = tonada("model", "info", name)
         assert (outcome.code, outcome.out) == (4, "")
+        assert words in outcome.err
+
+
+def test_train_on_data_that_was_changed(prepared: Path, tonada: Run) -> None:
+    shutil.copytree(prepared, "changed")
+    shard = Path("changed/train-00000.npy")
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-2] + bytes([whole[-2] ^ 1, whole[-1]]))
+    outcome = tonada("train", "gpt/tiny", "-d", "changed", "-o", "run", *SMALL)
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "train-00000.npy: was changed" in outcome.err
+    assert not Path("run").exists()
+
+
+def test_runs_that_cannot_be_described(tiny_model: Path, tonada: Run) -> None:
+    Path("run").mkdir()
+    config = (tiny_model / "config.toml").read_text()
+    for trainer, log, words in (
+        ("", "", "config.toml: there is no table [trainer]"),
+        ("[trainer]\nsteps = 2\n", "3\n", "log.jsonl: line 1 is no record"),
+        ("[trainer]\nsteps = 2\n", "{}\n", "log.jsonl: line 1 is no record"),
+        ("[trainer]\nsteps = 2\n", "x\n{}\n", "log.jsonl: line 1 is not JSON"),
+    ):
+        Path("run/config.toml").write_text(config + trainer)
+        Path("run/log.jsonl").write_text(log)
+        outcome = tonada("runs", "show", "run")
+        assert (outcome.code, outcome.out) == (3, "")
         assert words in outcome.err
 
 

@@ -213,6 +213,9 @@ def show_run(run: str | Path) -> RunInfo:
     if not is_run(folder):
         raise DataError(folder, "is no run folder (it has no config.toml with a log.jsonl)")
     config, records = _config(folder), read_log(folder)
+    steps = config.get("trainer", {}).get("steps")
+    if not isinstance(steps, int):
+        raise DataError(folder / "config.toml", "there is no table [trainer] with a number of steps")
     scored = [record for record in records if "validation" in record]
     best = min(scored, key=lambda record: record["validation"]["score"], default=None)
     last: dict[str, Any] = records[-1] if records else {"step": 0, "loss": {}, "seconds": 0.0}
@@ -222,7 +225,7 @@ def show_run(run: str | Path) -> RunInfo:
         architecture=config["model"]["name"],
         codec=config["codec"]["name"],
         step=last["step"],
-        steps=config["trainer"]["steps"],
+        steps=steps,
         losses=last["loss"],
         validation=scored[-1]["validation"] if scored else {},
         best=best["validation"]["score"] if best else None,

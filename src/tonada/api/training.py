@@ -91,6 +91,7 @@ def train(
     if resume and config is not None:
         raise ConfigError("--resume goes on with the run's own config.toml. Leave --config out; --set still works")
     dataset = Dataset(data)
+    dataset.verify()
     if resume:
         if not is_run(output):
             raise CheckpointError(f"{output}: there is no run to resume")
