@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,13 @@ def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_items
     assert (tmp_path / "data" / "skipped.csv").read_text() == "name,reason\nx,y\n"
     assert dataset.manifest["seed"] == 3
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    (piece,) = pieces()[:1]
+    dataset = write(tmp_path / "data", pieces=[replace(piece, name="p\udcff")], facts={"collections": ["c\udcff"]})
+    assert dataset.pieces("train")[0].name == "p\\udcff"
+    assert dataset.manifest["collections"] == ["c\udcff"]
 
 
 def test_the_hash_covers_arrays_tables_and_facts(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonada.errors import DataError, UnknownNameError
-from tonada.files import translated_errors
+from tonada.files import translated_errors, utf8
 
 SPLITS = ("train", "validation", "test")
 FORMAT = 1
@@ -182,11 +182,11 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode("utf-8")
+    return utf8(text.getvalue())
 
 
 def _json(mapping: Mapping[str, Any]) -> bytes:
-    return (json.dumps(mapping, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode("utf-8")
+    return utf8(json.dumps(mapping, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
 
 
 class Dataset:

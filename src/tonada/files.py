@@ -62,6 +62,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def utf8(text: str) -> bytes:
+    r"""Encode a text; bytes of a file's name that are no text become ``\udcff``, which JSON reads back as they were."""
+    return text.encode("utf-8", "backslashreplace")
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file atomically.
 
@@ -77,5 +82,5 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole UTF-8 text file atomically, with Unix line ends on every system."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write a whole UTF-8 text file atomically, with Unix line ends on every system; see `utf8`."""
+    write_bytes(path, utf8(text))

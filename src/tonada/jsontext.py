@@ -19,7 +19,8 @@ def to_json(value: Any) -> str:
         Dataclasses, mappings, lists, tuples, texts, numbers, booleans and None, in any nesting; paths become texts,
         NaN and infinities null.
     """
-    return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace").decode()  # the name of a file need not be text
 
 
 def _plain(value: Any) -> Any:

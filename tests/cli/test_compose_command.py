@@ -108,6 +108,27 @@ def test_json(piece: Path, compose: Run) -> None:
     assert two["name"] == "none.mid"
 
 
+def test_names_that_are_no_text(piece: Path, compose: Run, tonada: Run) -> None:
+    odd = Path("p\udcff.mid")
+    try:
+        odd.write_bytes(piece.read_bytes())
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes no such names")
+    outcome = compose(odd, piece, "--notes", "2", "-f", "mid,svg,png", "--json")
+    assert outcome.code == 0
+    first, second = json.loads(outcome.out)
+    assert [Path(name).stem for name in first["files"]] == ["p\udcff_tiny_1"] * 4
+    assert second["source"] == str(piece)
+    assert tonada("replay", "out/p\udcff_tiny_1.json").lines == ["identical"]
+
+
+def test_no_names_on_stdin(compose: Run) -> None:
+    outcome = compose("-", stdin="\n")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "no names came on stdin" in outcome.err
+    assert not Path("out").exists()
+
+
 def test_equal_stems_do_not_overwrite_each_other(compose: Run) -> None:
     for name in ("a/x.mid", "b/x.mid"):
         Path(name).parent.mkdir()

@@ -114,6 +114,8 @@ def test_the_installed_command_returns_its_code() -> None:
         (["compose", "--secnds", "3"], ["--secnds", "--seconds", "tonada compose --help"]),
         (["compose", "--seconds", "long"], ["--seconds", "long"]),
         (["compose", "--seconds"], ["--seconds"]),
+        (["compose", "--seed", "1.5"], ["--seed", '"1.5"', "int"]),
+        (["compose", "--notes", "2.5"], ["--notes", '"2.5"']),
         (["compose", "-n", "0"], ["variations", "1 to 64"]),
         (["compose", "--seconds", "-3"], ["seconds", "more than 0"]),
         (["compose", "--seconds", "3", "--bars", "2"], ["only one", "seconds", "bars"]),

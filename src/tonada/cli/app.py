@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
-from cyclopts import App, Group, Parameter, Token
+from cyclopts import App, CoercionError, Group, Parameter, Token
 from cyclopts.argument import ArgumentCollection
 from cyclopts.config import Dict, Env
 
@@ -40,7 +41,7 @@ def make_app() -> App:
         help_format="plaintext",
         version=_version,
         version_flags=["--version"],
-        config=[_settings, Env(PREFIX, show=False), _config_file],
+        config=[_settings, Env(PREFIX, show=False), _config_file, _whole_numbers],
         default_parameter=Parameter(negative=(), show_default=_default),
         print_error=False,
         exit_on_error=False,
@@ -100,3 +101,12 @@ def _config_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollect
     if tokens:
         path = Path(tokens[-1].value)
         Dict(read_toml(path), source=str(path))(app, commands, arguments)
+
+
+def _whole_numbers(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse 2.5 for a whole number, which the parser would round."""
+    for argument in arguments:
+        if int in (argument.hint, *get_args(argument.hint)):
+            for token in argument.tokens:
+                if "." in token.value:
+                    raise CoercionError(token=token, argument=argument, target_type=int)

@@ -36,11 +36,20 @@ Formats = Annotated[tuple[str, ...], Parameter(name="--formats", alias="-f", con
 
 
 def read_names(names: Iterable[str]) -> list[str]:
-    """Put the lines of stdin in the place of ``-``."""
+    """Put the lines of stdin in the place of ``-``.
+
+    Raises
+    ------
+    DataError
+        There are none: whoever made the list found nothing, and did not ask for nothing.
+    """
     found: list[str] = []
     for name in names:
         if name == STDIN:
-            found.extend(line.rstrip("\r\n") for line in sys.stdin if line.strip())
+            lines = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+            if not lines:
+                raise DataError("-", "no names came on stdin; name a MIDI file on each line")
+            found.extend(lines)
         else:
             found.append(name)
     return found

@@ -33,7 +33,7 @@ def run(arguments: Sequence[str]) -> int:
 
     from tonada.cli.app import make_app
 
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of files need not be valid text
             stream.reconfigure(errors="surrogateescape" if stream.encoding == "utf-8" else "replace")
     app = make_app()
