@@ -107,7 +107,7 @@ def test_the_first_shift_counts_from_the_start_of_the_piece() -> None:
     assert encode((0.25, 0.5, 60, 64))[0][0] == 25
 
 
-def test_widths_are_in_steps_and_velocities() -> None:
+def test_widths_are_in_units_of_10_ms_and_velocities() -> None:
     widths = NOTE.bin_width
     assert (widths[:ONSET] == 1).all()
     assert (widths[ONSET : ONSET + 101] == 1).all()
@@ -118,6 +118,15 @@ def test_widths_are_in_steps_and_velocities() -> None:
     assert widths[ONSET:PITCH].sum() == 3231  # steps 0 … 3230
     assert widths[DURATION:].sum() == 3230
     assert (np.diff(widths[DURATION:]) >= 0).all()
+
+
+def test_times_are_as_wide_as_their_grid_is_coarse() -> None:
+    coarse = NoteTokenizer(NoteConfig(step_ms=25))
+    widths = [coarse.bin_width[coarse.slot_of == slot] for slot in range(4)]
+    assert widths[0][:41].tolist() == [2.5] * 41  # 0 to 1 s, in steps of 25 ms, told in units of 10 ms
+    assert widths[3][:40].tolist() == [2.5] * 40
+    assert (widths[1] == 1).all()
+    assert widths[2].tolist() == [4.0] * 31 + [3.0]
 
 
 def test_conditions_stand_before_the_first_note_in_their_order() -> None:

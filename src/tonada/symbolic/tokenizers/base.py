@@ -23,6 +23,9 @@ Ids = NDArray[np.uint16]
 Row = tuple[float, float, int, int]
 """A note as (onset_s, duration_s, pitch, velocity)."""
 
+REFERENCE_MS = 10
+"""The unit in which the widths of time bins are compared, in milliseconds; that of velocities is 1."""
+
 
 class NoteStream(ABC):
     """Decodes ids one by one, for playing while they are sampled; gives the notes that ``decode_notes`` gives.

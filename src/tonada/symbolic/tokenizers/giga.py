@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.score import Score, Track
 from tonada.symbolic.tokenizers import ties
-from tonada.symbolic.tokenizers.base import Ids, NoteStream, Row, Tokenizer
+from tonada.symbolic.tokenizers.base import REFERENCE_MS, Ids, NoteStream, Row, Tokenizer
 from tonada.symbolic.tokenizers.grammar import TableGrammar
 
 _SEPARATOR = 127
@@ -131,7 +131,9 @@ class GigaTokenizer(Tokenizer):
 
     def widths_of(self, ids: ArrayLike) -> NDArray[np.float64]:
         """Give the width of each id's bin: 1.6 for onsets, 3.2 for durations (of 10 ms), else 1; float64 [T]."""
-        widths: NDArray[np.float64] = np.array([1, _ONSET_MS / 10, _DURATION_MS / 10, 1, 1])[self.slots_of(ids)]
+        widths: NDArray[np.float64] = np.array([1, _ONSET_MS / REFERENCE_MS, _DURATION_MS / REFERENCE_MS, 1, 1])[
+            self.slots_of(ids)
+        ]
         return widths
 
     def training_blocks(self, ids: ArrayLike) -> Ids:

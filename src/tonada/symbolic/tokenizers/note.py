@@ -17,7 +17,7 @@ from tonada.errors import ConfigError
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.score import Score
-from tonada.symbolic.tokenizers.base import Ids, Tokenizer
+from tonada.symbolic.tokenizers.base import REFERENCE_MS, Ids, Tokenizer
 from tonada.symbolic.tokenizers.bins import TimeBins, steps_to_repeat, whole_steps
 from tonada.symbolic.tokenizers.conditions import COMPOSERS, CONDITIONS, DENSITIES, KEYS, STYLES, TEMPOS, Conditions
 from tonada.symbolic.tokenizers.grammar import TableGrammar
@@ -124,9 +124,10 @@ class NoteTokenizer(Tokenizer):
                 f"NoteConfig makes {self.vocabulary_size} ids; there are 65536. Try a wider step_ms or growth"
             )
         self.slot_of = np.repeat(np.array([4, 0, 1, 2, 3], dtype=np.uint8), (first, *sizes))
+        step = config.step_ms / REFERENCE_MS
         self.bin_width = np.concatenate(
-            (np.ones(first), self._onsets.width, np.ones(128), velocity_width, self._durations.width)
-        ).astype(np.float64)
+            (np.ones(first), self._onsets.width * step, np.ones(128), velocity_width, self._durations.width * step)
+        )
         # Decoding looks every id up in one column: steps, pitch, velocity or steps, whatever its slot means.
         self._value = np.concatenate(
             (
