@@ -27,6 +27,8 @@ class Model(nn.Module, ABC):
     """
 
     Config: ClassVar[type[Any]]
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Preset → the trainer's settings that it is trained with unless others are asked for."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()

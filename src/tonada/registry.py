@@ -98,6 +98,18 @@ def preset(kind: str, full_name: str) -> tuple[str, Any]:
     return name, resolve(kind, name).presets[preset_name]()
 
 
+def recipe(full_name: str) -> dict[str, Any]:
+    """Give the trainer's settings that a model preset is trained with unless others are asked for.
+
+    Parameters
+    ----------
+    full_name
+        For example ``gpt/small``; one that ``preset`` knows.
+    """
+    name, _, preset_name = full_name.partition("/")
+    return dict(resolve("model", name).recipes.get(preset_name, {}))
+
+
 def _kind(kind: str) -> Mapping[str, Entry]:
     if kind not in TABLE:
         raise UnknownNameError("kind", kind, TABLE)

@@ -249,7 +249,7 @@ def show_config(preset: str) -> dict[str, dict[str, Any]]:
         There is no such preset; the nearest are offered.
     """
     from tonada import registry
-    from tonada.config import to_mapping
+    from tonada.config import from_mapping, to_mapping
     from tonada.runs import model_table
     from tonada.symbolic.augment import Augmentation
     from tonada.training import TrainerConfig
@@ -257,7 +257,7 @@ def show_config(preset: str) -> dict[str, dict[str, Any]]:
     name, config = registry.preset("model", preset)
     return {
         "model": model_table(name, config),
-        "trainer": to_mapping(TrainerConfig()),
+        "trainer": to_mapping(from_mapping(TrainerConfig, registry.recipe(preset))),
         "augmentation": to_mapping(Augmentation()),
     }
 

@@ -139,7 +139,7 @@ def train(
 def _tables(
     model: str | None, dataset: Dataset, config: Path | None, settings: Sequence[str], smoke: bool
 ) -> dict[str, dict[str, Any]]:
-    """Bring together preset < config file < settings, and check all of it."""
+    """Bring together preset and its recipe < config file < settings, and check all of it."""
     given = read_toml(config) if config else {}
     known = ("model", "codec", "data", "trainer", "augmentation")
     for table, content in given.items():
@@ -149,8 +149,10 @@ def _tables(
             raise ConfigError(f"{config}: '{table}' must be a table; write [{table}] on a line of its own")
     codec = {"name": dataset.codec_name, **dataset.codec_config}
     vocabulary = getattr(build_codec(codec), "vocabulary_size", None)
+    recipe: dict[str, Any] = {}
     if model is not None:
         name, model_config = registry.preset("model", model)
+        recipe = registry.recipe(model)
         model_config = dataclasses.replace(model_config, vocabulary=vocabulary)
     elif "model" in given:
         name, model_config = str(given["model"].get("name", "")), None
@@ -161,7 +163,7 @@ def _tables(
     model_config = from_mapping(config_class, {"vocabulary": vocabulary, **overrides}, base=model_config)
     configs: dict[str, Any] = {
         "model": model_config,
-        "trainer": from_mapping(TrainerConfig, given.get("trainer", {})),
+        "trainer": from_mapping(TrainerConfig, {**recipe, **given.get("trainer", {})}),
         "augmentation": from_mapping(Augmentation, given.get("augmentation", {})),
     }
     for setting in settings:

