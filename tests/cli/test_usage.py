@@ -7,6 +7,7 @@ import importlib.metadata
 import inspect
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -251,6 +252,23 @@ def test_errors_are_one_line_and_a_code(
     assert (outcome.code, outcome.out) == (code, "")
     assert len(outcome.err.splitlines()) == 1
     assert words in outcome.err
+
+
+def test_being_terminated_cleans_up_as_ctrl_c_does(tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    cleaned = []
+
+    def doctor() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            cleaned.append(True)
+
+    monkeypatch.setattr("tonada.api.diagnosis.doctor", doctor)
+    before = signal.getsignal(signal.SIGTERM)
+    outcome = tonada("doctor")
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", "tonada: interrupted\n")
+    assert cleaned
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_traceback_only_when_asked_for(tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from tonada.cli.codes import BROKEN_PIPE, INTERRUPTED, STDIN
 from tonada.cli.output import say
@@ -39,7 +42,7 @@ def run(arguments: Sequence[str]) -> int:
     app = make_app()
     tokens = [STDIN if token == "-" else token for token in arguments]
     try:
-        with warnings.catch_warnings():
+        with _terminable(), warnings.catch_warnings():
             if not debugging():
                 warnings.simplefilter("ignore")
             code = app(tokens)
@@ -58,6 +61,19 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(error, INTERRUPTED, "interrupted")
     except Exception as error:  # the last resort: nothing else may reach the user as a traceback
         return _fail(error, *_verdict(error))
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does: temporary files are removed, and what is whole stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _verdict(error: Exception) -> tuple[int, str]:
