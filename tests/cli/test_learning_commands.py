@@ -272,7 +272,7 @@ def test_evaluate(prepared: Path, tiny_model: Path, tonada: Run) -> None:
     assert outcome.lines[0].startswith("1 pieces of validation, 60 notes")
     header = outcome.lines[1]
     assert "corrected" in header
-    assert "onset nats per note" in header
+    assert header.split()[-5:] == ["onset", "pitch", "velocity", "duration", "end"]
     assert [line.split()[0] for line in outcome.lines[2:5]] == ["model", "unigram", "bigram"]
     assert outcome.lines[5:] == ["figures/evaluation.json", "figures/evaluation.html"]
     written = json.loads(Path("figures/evaluation.json").read_text())
@@ -286,6 +286,19 @@ def test_evaluate(prepared: Path, tiny_model: Path, tonada: Run) -> None:
     page = Path("figures/evaluation.html").read_text()
     assert "http" not in page
     assert f"{figures['nats_per_note_corrected']:.4f}" in page
+
+
+def test_evaluate_where_nothing_can_be_written(
+    prepared: Path, tiny_model: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("evaluating takes minutes: the folder is looked at before")
+
+    monkeypatch.setattr("tonada.runs.load_model", load)
+    Path("file").write_text("in the way")
+    outcome = tonada("evaluate", tiny_model, "--ref", prepared, "-o", "file/figures")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "file/figures: cannot be written" in outcome.err
 
 
 def test_evaluate_a_part(prepared: Path, tiny_model: Path, tonada: Run) -> None:

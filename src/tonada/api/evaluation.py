@@ -88,9 +88,10 @@ def evaluate(
     CheckpointError
         The model cannot be loaded.
     DataError
-        The data set cannot be read.
+        The data set cannot be read, or the folder cannot be written.
     """
     from tonada.api.devices import find_device
+    from tonada.api.inputs import check_output
     from tonada.config import to_mapping
     from tonada.data import Dataset
     from tonada.runs import find_model, load_model
@@ -100,6 +101,8 @@ def evaluate(
 
     if limit is not None and limit < 1:
         raise ConfigError(f"limit must be at least 1; got {limit}")
+    if output is not None:
+        check_output(Path(output))
     if precision not in ("fp32", "bf16"):
         raise UnknownNameError("precision", precision, ("fp32", "bf16"))
     folder, dataset = find_model(model), Dataset(Path(ref))
@@ -177,6 +180,7 @@ def _page(head: Mapping[str, Any], held_out: HeldOut) -> str:
     return (
         "<!doctype html>\n<html lang=en><meta charset=utf-8><title>Held-out loss</title>"
         f"<style>{style}</style>\n<h1>Held-out loss</h1>\n<p>Lower is better. “corrected” adds what coarse bins hide, "
-        "so it is the one figure that compares tokenizers.</p>\n"
+        "so it is the one figure that compares tokenizers. Under the name of a slot stands what it adds to the nats "
+        "per note.</p>\n"
         f"<table><tr>{names}</tr>\n{lines}</table>\n<dl>{told}</dl>\n</html>\n"
     )

@@ -66,7 +66,7 @@ class HeldOut:
     piece_notes: tuple[int, ...]
 
     def table(self) -> list[dict[str, str | float]]:
-        """Give a row for the model and one for each baseline: totals, then nats per note of each slot."""
+        """Give a row for the model and one for each baseline: totals, then what each slot adds to the nats per note."""
         rows: list[dict[str, str | float]] = []
         for entry in (self.model, *self.baselines):
             row: dict[str, str | float] = {
@@ -77,7 +77,7 @@ class HeldOut:
                 "bits per s": entry.bits_per_s,
                 "accuracy": entry.accuracy,
             }
-            rows.append(row | {f"{slot.slot} nats per note": slot.nats_per_note for slot in entry.slots})
+            rows.append(row | {slot.slot: slot.nats_per_note for slot in entry.slots})
         return rows
 
     def to_json(self) -> str:
