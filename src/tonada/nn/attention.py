@@ -121,6 +121,21 @@ class KeyValueCache:
         so_far = self._store[..., : self.length + 1, :].flatten(0, 1).unbind()
         return self._store[..., self.length, :].unbind(), so_far
 
+    def value_rows(self) -> tuple[Sequence[Tensor], Tensor, Tensor]:
+        """Give values as rows of one table per block, for one more position.
+
+        Returns
+        -------
+        tuple
+            The tables, ``[B · H · capacity, E]``; int32 ``[B · H · N]``, the rows of each lane's heads one after the
+            other, up to the new position; and where each head's begin, int32 ``[B · H]``.
+        """
+        tables = self._store[:, 1].flatten(1, 3)
+        heads, positions = tables.shape[1] // self.capacity, self.length + 1
+        rows = torch.arange(tables.shape[1], dtype=torch.int32, device=tables.device).view(heads, self.capacity)
+        starts = torch.arange(0, heads * positions, positions, dtype=torch.int32, device=tables.device)
+        return tables.unbind(), rows[:, :positions].reshape(-1), starts
+
 
 def rotary_table(positions: int, head_width: int, *, base: float = 10_000.0) -> tuple[Tensor, Tensor]:
     """Tabulate rotary position embedding (Su et al. 2021, section 3.4.2): cosines and sines, ``[positions, E / 2]``.
