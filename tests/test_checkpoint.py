@@ -32,6 +32,12 @@ def test_round_trip_with_shared_weights_once(tmp_path: Path) -> None:
     assert metadata == {"note": "ü"}
 
 
+def test_others_may_read_what_they_may_read_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    save_tensors(tmp_path / "model.safetensors", {"x": torch.ones(2)})
+    assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     model = nn.Linear(2, 3)
     before = model.weight.clone()

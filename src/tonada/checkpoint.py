@@ -34,6 +34,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         The disk is full.
     """
     with atomic_path(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # as any new file here; safetensors makes files that only their owner may read
         try:
             save_file(
                 {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
@@ -44,6 +46,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
             # safetensors reports the operating system's errors as its own; the number is in the text.
             code = next((int(word.strip("():.,")) for word in str(error).split() if word.strip("():.,").isdigit()), 5)
             raise OSError(code, str(error)) from error
+        temporary.chmod(mode)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
