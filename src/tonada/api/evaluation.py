@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +134,7 @@ def _written(found: Evaluation, output: Path) -> Evaluation:
     from dataclasses import replace
 
     from tonada.files import write_text
+    from tonada.jsontext import to_json
 
     head = {
         "model": str(found.model),
@@ -143,9 +143,8 @@ def _written(found: Evaluation, output: Path) -> Evaluation:
         "split": found.split,
         "limit": found.limit,
     }
-    figures = json.loads(found.held_out.to_json())
     files = (output / "evaluation.json", output / "evaluation.html")
-    write_text(files[0], json.dumps({**head, "held_out": figures}, indent=1, ensure_ascii=False) + "\n")
+    write_text(files[0], to_json({**head, "held_out": found.held_out}) + "\n")
     write_text(files[1], _page(head, found.held_out))
     return replace(found, files=files)
 

@@ -16,6 +16,7 @@ from tonada.config import from_mapping, to_mapping
 from tonada.errors import ConfigError, DataError
 from tonada.examples import examples
 from tonada.files import translated_errors, write_text
+from tonada.jsontext import to_json
 
 if TYPE_CHECKING:
     from tonada.symbolic.lanes import Continuation
@@ -119,7 +120,7 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
         "ids_sha256": ids_sha256(continuation.ids),
         "files": {file.name: file_sha256(file) for file in files},
     }
-    write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, to_json(record) + "\n")
 
 
 @dataclass(frozen=True, kw_only=True)
