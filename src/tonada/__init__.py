@@ -1,8 +1,11 @@
 """Learns music with neural networks, shows what it learned, and makes new music, as notes and as sound.
 
-Every command of ``tonada`` has its function here, with the same names and the same defaults::
+Every command of ``tonada`` has its function here, with the same options and defaults::
 
     tonada.compose("melody.mid", seconds=30, seed=1, output="out")
+
+Most have the command's name, too; ``render`` is `render_midi`, ``model list`` is `list_models`, ``runs show`` is
+`show_run`, and so on.
 
 Nothing heavy is imported before a function is used.
 """

@@ -30,6 +30,8 @@ from tonada.schedules import learning_rate_factor
 from tonada.seeding import key
 from tonada.training import Progress, TrainerConfig, TrainingResult, precision_of
 
+_FACTS = ("step", "best", "best_step", "seconds")  # of the trainer, that a checkpoint keeps beside tensors
+
 
 class BatchSource(Protocol):
     """Where batches come from."""
@@ -95,8 +97,7 @@ class Trainer:
         self.average = {name: tensor.clone() for name, tensor in model_tensors(model).items()} if config.ema else {}
         if config.compile:
             model.compile()
-        self.step = 0
-        self.best, self.best_step, self.seconds = math.inf, -1, 0.0
+        self.step, self.best, self.best_step, self.seconds = 0, math.inf, -1, 0.0
         self._stop, self._reason = threading.Event(), "finished"
 
     def request_stop(self, reason: str) -> None:
@@ -142,11 +143,13 @@ class Trainer:
             self.step += 1
             self.seconds = before + time.monotonic() - started
             done = self.step == config.steps
+            record["seconds"] = round(self.seconds, 2)
             if self.validate is not None and (done or self.step % config.validate_every == 0):
-                record["validation"] = self._validate()
+                self._validate(record)
                 if config.patience and self.step - self.best_step >= config.patience * config.validate_every:
                     self.request_stop("no improvement")
-            self._log({**record, "seconds": round(self.seconds, 2)})
+            else:
+                self._log(record)
             if max_seconds is not None and time.monotonic() - started >= max_seconds:
                 self.request_stop("time")
             if done or self._stop.is_set() or time.monotonic() - last_save >= config.checkpoint_minutes * 60:
@@ -221,12 +224,11 @@ class Trainer:
                     self.average[name].copy_(tensor)
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        if self.precision is torch.float32:
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=self.precision)
+        plain = self.precision is torch.float32
+        return nullcontext() if plain else torch.autocast(self.device.type, dtype=self.precision)
 
-    def _validate(self) -> dict[str, float]:
-        """Score the averaged (or plain) weights, and keep them as the run's model if they are the best so far."""
+    def _validate(self, record: dict[str, Any]) -> None:
+        """Score the averaged (or plain) weights, keep them as the run's model if they are the best so far, and log."""
         assert self.validate is not None
         plain = {name: tensor.clone() for name, tensor in model_tensors(self.model).items()} if self.average else {}
         if self.average:
@@ -239,12 +241,13 @@ class Trainer:
         if scores["score"] < self.best:
             self.best, self.best_step = scores["score"], self.step
             save_model(self.run, self.model, self.tables)
+        record["validation"] = scores
+        self._log(record)  # before the observer, who may draw the log
         if self.observe is not None:
             self.observe(self.model, self.step)
         if plain:
             load_into(self.model, plain, self.run)
         self.model.train()
-        return scores
 
     def _log(self, record: Mapping[str, Any]) -> None:
         path = self.run / "log.jsonl"
@@ -268,8 +271,7 @@ class Trainer:
         for prefix, (optimizer, parameter, _) in self._state().items():
             for name, value in optimizer.state[parameter].items():
                 tensors[f"{prefix}/{name}"] = value
-        facts = {name: getattr(self, name) for name in ("step", "best", "best_step", "seconds")}
-        facts["optimizer"] = self.config.optimizer
+        facts = {name: getattr(self, name) for name in _FACTS} | {"optimizer": self.config.optimizer}
         save_tensors(self.run / "trainer.safetensors", tensors, {"state": json.dumps(facts)})
 
     def _restore(self) -> None:
@@ -295,5 +297,4 @@ class Trainer:
                 raise CheckpointError(f"{path}: the optimizer's '{wrong[0]}' of '{name}' does not fit the model")
             # torch's AdamW keeps its step count on the CPU, everything else beside the parameter.
             optimizer.state[parameter] = {k: v.to(self.device) if v.ndim else v for k, v in state.items()}
-        self.step, self.best, self.best_step = facts["step"], facts["best"], facts["best_step"]
-        self.seconds = facts["seconds"]
+        self.step, self.best, self.best_step, self.seconds = (facts[name] for name in _FACTS)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from conftest import Run, names
+from tonada.api.training import train
 from tonada.checkpoint import load_tensors, save_tensors
 from tonada.config import read_toml
 from tonada.symbolic.midi import write_midi
@@ -181,6 +182,13 @@ def test_train_show_resume(prepared: Path, tonada: Run) -> None:
     assert "6/6" in tonada("runs", "show", "run").out
 
 
+def test_train_reports_a_validation_at_once(prepared: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tonada.api.training.write_report", lambda run: None)  # that of the end
+    small = [*SMALL, "--set", "steps=1", "--set", "validate_every=1"]
+    assert tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", *small).code == 0
+    assert "after step 1." in Path("run/report.html").read_text()
+
+
 def test_train_from_the_config_that_a_run_wrote(prepared: Path, tonada: Run) -> None:
     assert tonada("train", "gpt/tiny", "-d", prepared, "-o", "one", *SMALL, "--smoke").code == 0
     outcome = tonada("train", "-c", "one/config.toml", "-d", prepared, "-o", "two", "--set", "seed=5", "--json")
@@ -255,6 +263,29 @@ def test_train_that_is_interrupted_can_be_resumed(prepared: Path, tonada: Run, m
     assert "run/trainer.safetensors" in outcome.lines
     monkeypatch.setattr(train, "_tell", tell)
     assert tonada("train", "-d", prepared, "-o", "run", "--resume").lines[0].split() == ["ended", "finished"]
+
+
+def test_train_that_was_killed_before_its_first_step_can_be_resumed(prepared: Path, tonada: Run) -> None:
+    assert tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", *SMALL, "--max-minutes", "1e-9").code == 0
+    Path("run/log.jsonl").unlink()
+    assert tonada("train", "-d", prepared, "-o", "run", "--resume").lines[0].split() == ["ended", "finished"]
+    Path("run/trainer.safetensors").unlink()
+    outcome = tonada("train", "-d", prepared, "-o", "run", "--resume")
+    assert (outcome.code, outcome.out) == (4, "")
+    assert "there is no run to resume" in outcome.err
+
+
+def test_the_train_function_takes_names_and_can_be_stopped(prepared: Path, tmp_path: Path) -> None:
+    asked = []
+
+    def stop() -> bool:
+        asked.append(True)
+        return len(asked) == 2
+
+    settings = [text for text in SMALL if text != "--set"]
+    result = train("gpt/tiny", data=str(prepared), output=str(tmp_path / "run"), settings=settings, stop=stop)
+    assert (result.reason, result.step) == ("interrupted", 2)
+    assert (tmp_path / "run" / "trainer.safetensors").is_file()
 
 
 def test_train_out_of_memory(prepared: Path, tonada: Run) -> None:

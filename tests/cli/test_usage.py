@@ -329,9 +329,8 @@ def test_each_command_has_its_function_with_the_same_defaults(command: str, func
         and not same(parameter.default, theirs[other_names.get(name, name)].default)
     }
     # compose writes where it is called; its function writes nothing unless it is told where to, and takes the settings
-    # by name. ``train`` has its model
-    # in front, so it cannot be left out there.
-    assert differing.keys() <= {"compose": {"output", "settings"}, "train": {"model", "set"}}.get(command, set())
+    # by name.
+    assert differing.keys() <= {"compose": {"output", "settings"}}.get(command, set())
 
 
 UNSHARED = {"compose": {"json", "config", "settings"}}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +17,7 @@ from tonada.data import Dataset, Piece
 from tonada.errors import CheckpointError, ConfigError, DataError, UnknownNameError
 from tonada.model import Model
 from tonada.report import write_report
-from tonada.runs import build_codec, build_model, is_run, model_table
+from tonada.runs import build_codec, build_model, model_table
 from tonada.seeding import key
 from tonada.symbolic.augment import Augmentation
 from tonada.symbolic.evaluation.heldout import estimate_held_out
@@ -33,16 +31,17 @@ VALIDATION_WINDOWS = 128
 
 
 def train(
-    model: str | None,
-    data: Path,
-    output: Path,
+    model: str | None = None,
     *,
-    config: Path | None = None,
+    data: str | Path,
+    output: str | Path,
+    config: str | Path | None = None,
     settings: Sequence[str] = (),
     resume: bool = False,
     max_minutes: float | None = None,
     device: str = "auto",
     smoke: bool = False,
+    stop: Callable[[], bool] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> TrainingResult:
     """Train a model on a prepared data set.
@@ -54,7 +53,7 @@ def train(
     data
         What ``prepare`` wrote.
     output
-        The run folder.
+        The run folder; made when absent, else empty unless ``resume``.
     config
         A TOML file with tables ``model``, ``trainer``, ``augmentation``; the file that a run writes is one.
     settings
@@ -67,6 +66,8 @@ def train(
         "auto", "cpu", "cuda" or "mps".
     smoke
         Two steps, one validation: a check that everything fits together.
+    stop
+        Asked after every step; when it says True the run stops cleanly there, and can be resumed.
     progress
         Called after every step.
 
@@ -90,16 +91,16 @@ def train(
         raise ConfigError(f"max_minutes must be more than 0; got {max_minutes}")
     if resume and config is not None:
         raise ConfigError("--resume goes on with the run's own config.toml. Leave --config out; --set still works")
-    dataset = Dataset(data)
+    dataset, run = Dataset(Path(data)), Path(output)
     dataset.verify()
     if resume:
-        if not is_run(output):
-            raise CheckpointError(f"{output}: there is no run to resume")
-        config = output / "config.toml"
-    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise DataError(output, "exists; choose another folder with -o, or give --resume to go on with this run")
-    tables = _tables(model, dataset, config, settings, smoke)
-    if resume and read_toml(output / "config.toml").get("data", {}).get("sha256") != dataset.sha256:
+        if not (run / "trainer.safetensors").is_file():
+            raise CheckpointError(f"{run}: there is no run to resume")
+        config = run / "config.toml"
+    elif run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise DataError(run, "exists; choose another folder with -o, or give --resume to go on with this run")
+    tables = _tables(model, dataset, None if config is None else Path(config), settings, smoke)
+    if resume and read_toml(run / "config.toml").get("data", {}).get("sha256") != dataset.sha256:
         raise DataError(data, "is another data set than the one that the run was started with")
     tokenizer = build_codec(tables["codec"])
     if not isinstance(tokenizer, Tokenizer):
@@ -120,19 +121,25 @@ def train(
         augmentation=from_mapping(Augmentation, tables["augmentation"]),
     )
     held_out = dataset.pieces("validation")
+
+    def told(step: Progress) -> None:
+        if progress is not None:
+            progress(step)
+        if stop is not None and stop():
+            trainer.request_stop("interrupted")
+
     trainer = Trainer(
         network,
         source,
         trainer_config,
-        output,
+        run,
         tables=tables,
         validate=_validation(held_out, tokenizer, precision),
-        observe=observer(output, tokenizer, held_out, trainer_config.seed) if held_out else None,
-        progress=progress,
+        observe=observer(run, tokenizer, held_out, trainer_config.seed) if held_out else None,
+        progress=told,
     )
-    with _clean_stop(trainer):
-        result = trainer.fit(resume=resume, max_seconds=None if max_minutes is None else 60 * max_minutes)
-    write_report(output)
+    result = trainer.fit(resume=resume, max_seconds=None if max_minutes is None else 60 * max_minutes)
+    write_report(run)
     return result
 
 
@@ -208,22 +215,3 @@ def _validation(
         return {"score": estimate.estimated_nats_per_note, "nats_per_id": estimate.estimated_nats_per_id}
 
     return score
-
-
-@contextmanager
-def _clean_stop(trainer: Trainer) -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into a clean stop after the current step; a second Ctrl-C interrupts at once."""
-
-    def handle(number: int, frame: object) -> None:
-        trainer.request_stop("interrupted")
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    try:
-        previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: whoever runs it stops it through the trainer
-        previous = {}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

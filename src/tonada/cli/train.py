@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from tonada.cli.codes import INTERRUPTED
-from tonada.cli.output import Json, Show, clock, print_facts, print_json, progress_bar, say
+from tonada.cli.output import Json, Show, clean_stop, clock, print_facts, print_json, progress_bar, say
 
 if TYPE_CHECKING:
     from tonada.training import Progress
@@ -56,17 +56,18 @@ def train(
     """
     from tonada.api.training import train as fit
 
-    with progress_bar("training") as show:
+    with clean_stop() as stop, progress_bar("training") as show:
         result = fit(
             model,
-            data,
-            output,
+            data=data,
+            output=output,
             config=config,
             settings=set,
             resume=resume,
             max_minutes=max_minutes,
             device=device,
             smoke=smoke,
+            stop=stop,
             progress=lambda progress: _tell(progress, show),
         )
     files = sorted(path for path in output.rglob("*") if path.is_file())
