@@ -6,8 +6,8 @@ follows on that window alone.
 
 Every random number is a function of (seed, lane, position). So the same call gives the same ids, on one machine,
 version and number of threads. A lane gives the same ids whatever lanes are beside it, too, but for rounding: sums are
-taken in another order, and where a random number falls that close to a boundary, another id is drawn. In float32 that
-is about one id in a million, in bfloat16 one in some hundred.
+taken in another order, and where a random number falls that close to a boundary, another id is drawn. Measured on a
+trained model that is one id in two hundred thousand in float32, and one in thirty in bfloat16.
 """
 
 from __future__ import annotations
