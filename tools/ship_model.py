@@ -19,8 +19,10 @@ import torch
 
 from tonada.checkpoint import load_tensors
 from tonada.config import read_toml
+from tonada.data import Dataset
 from tonada.files import write_text
 from tonada.runs import build_model, load_model, pretrained_folder, read_log, save_model
+from tonada.symbolic.tokenizers.note import NoteTokenizer
 
 CARD = """\
 # {name}: a piano model that fits any laptop
@@ -29,10 +31,10 @@ A decoder-only Transformer that continues piano music, note by note. Made and sh
 
 | | |
 |---|---|
-| preset | `{preset}`: {blocks} blocks, width {width}, {heads} heads, rotary positions, RMSNorm, SwiGLU, tied head |
+| preset | `{preset}`: {blocks} blocks, width {width}, {heads} heads, {positions} positions, {norm} norm, {activation} |
 | parameters | {parameters:,} |
 | context | {context} ids ({notes_in_context} notes) |
-| ids | tokenizer `{codec}`, vocabulary {vocabulary}, four ids per note, sustain pedal folded into durations |
+| ids | tokenizer `{codec}`, vocabulary {vocabulary}, {ids_per_note} ids per note, sustain pedal folded into durations |
 | weights | bf16 safetensors, {megabytes:.1f} MB |
 | licence | **CC BY-NC-SA 4.0** (it was trained on MAESTRO): not for commercial use, share alike |
 
@@ -51,9 +53,9 @@ of the data set's manifest: `{data_sha256}`.
 ## Training
 
 {steps} optimizer steps of {ids_per_step} ids: **{seen:.1f} million ids, {epochs:.2f} passes** over the training ids,
-in {minutes:.0f} minutes on two busy CPU cores (bf16 autocast), seed {seed}. Muon for the matrices, AdamW for the rest,
-peak rate {learning_rate}, {schedule} schedule. {augmentation} It is a first model: the length of the run was set by
-the clock, not by the data.
+in {minutes:.0f} minutes on the CPU, seed {seed}. Optimizer `{optimizer}`, peak rate {learning_rate}, schedule
+`{schedule}`, precision `{precision_setting}`. {augmentation} The weights are those with the best validation score,
+after step {best_step}. It is a first model: the length of the run was set by the clock, not by the data.
 
 | step | million ids | validation, estimated nats per note |
 |---|---|---|
@@ -61,8 +63,9 @@ the clock, not by the data.
 
 ## Figures
 
-Held-out loss over the whole official validation split of MAESTRO ({pieces} pieces, {notes:,} notes): windows of the
-context with half a context between them, each id scored once with at least half a context before it ({precision}).
+Held-out loss of the shipped weights over the whole official validation split of MAESTRO ({pieces} pieces,
+{notes:,} notes): windows of the context with half a context between them, each id scored once with at least half a
+context before it; computed in {precision}.
 *Corrected*: a value that is known only to a bin costs the logarithm of the bin's width more (reference 10 ms for times,
 1 for velocity), so that figures compare across tokenizers. The test split was not touched.
 
@@ -75,7 +78,8 @@ That is {below:.2f} nats per note below the slot-wise unigram.
 {comparison}
 ## Limits
 
-* Piano only, in real time: it has no beats, bars or key signature, and knows velocity to steps of 4 and time to 10 ms.
+* Piano only, in real time: it has no beats, bars or key signature, and knows velocity to steps of {velocity_step} and
+  time to {step_ms} ms.
 * The pedal is folded into durations; continuations carry no pedal events.
 * It remembers {notes_in_context} notes. It keeps texture, key and motion over some ten seconds; it has no long form.
 * Trained on competition performances of the classical repertoire; other traditions will sound like that repertoire.
@@ -113,7 +117,12 @@ def card(arguments: argparse.Namespace, folder: Path, config: Mapping[str, Any])
     evaluation = json.loads(arguments.evaluation.read_text("utf-8"))["held_out"]
     manifest = json.loads((arguments.data / "manifest.json").read_text("utf-8"))
     model, trainer = config["model"], config["trainer"]
+    loaded = load_model(folder)
+    tokenizer = loaded.codec
+    if not isinstance(tokenizer, NoteTokenizer):
+        sys.exit("this card is written for models of the tokenizer 'note'")
     records = [record for record in read_log(arguments.run) if "validation" in record]
+    last = read_log(arguments.run)[-1]
     best = min(records, key=lambda record: record["validation"]["score"])
     shards = manifest["splits"]["train"]["shards"]
     ids_per_step = trainer["batch"] * trainer["accumulate"] * model["context"]
@@ -135,9 +144,13 @@ def card(arguments: argparse.Namespace, folder: Path, config: Mapping[str, Any])
     return CARD.format(
         name=arguments.name,
         preset=arguments.preset,
-        **{name: model[name] for name in ("blocks", "width", "heads", "context", "vocabulary")},
-        parameters=load_model(folder).model.parameter_count(),
-        notes_in_context=model["context"] // 4,
+        **{name: model[name] for name in ("blocks", "width", "heads", "context", "vocabulary", "positions", "norm")},
+        activation={"swiglu": "SwiGLU", "gelu": "GELU"}[model["activation"]],
+        parameters=loaded.model.parameter_count(),
+        notes_in_context=model["context"] // tokenizer.ids_per_note,
+        ids_per_note=tokenizer.ids_per_note,
+        velocity_step=config["codec"]["velocity_step"],
+        step_ms=config["codec"]["step_ms"],
         codec=config["codec"]["name"],
         megabytes=(folder / "model.safetensors").stat().st_size / 1e6,
         train_pieces=manifest["splits"]["train"]["pieces"],
@@ -146,11 +159,14 @@ def card(arguments: argparse.Namespace, folder: Path, config: Mapping[str, Any])
         train_sha256=shards[0]["sha256"] if len(shards) == 1 else ", ".join(shard["sha256"] for shard in shards),
         data_sha256=config["data"]["sha256"],
         settings=" ".join(given),
-        steps=best["step"],
+        steps=last["step"],
+        best_step=best["step"],
         ids_per_step=ids_per_step,
-        seen=best["step"] * ids_per_step / 1e6,
-        epochs=best["step"] * ids_per_step / manifest["splits"]["train"]["items"],
-        minutes=best["seconds"] / 60,
+        seen=last["step"] * ids_per_step / 1e6,
+        epochs=last["step"] * ids_per_step / manifest["splits"]["train"]["items"],
+        minutes=last["seconds"] / 60,
+        optimizer=trainer["optimizer"],
+        precision_setting=trainer["precision"],
         seed=trainer["seed"],
         learning_rate=trainer["learning_rate"],
         schedule=trainer["schedule"],
@@ -179,8 +195,6 @@ def _row(entry: Mapping[str, Any]) -> str:
 
 
 def _notes(data: Path, split: str) -> int:
-    from tonada.data import Dataset
-
     return sum(int(piece.metadata["notes"]) for piece in Dataset(data).pieces(split))
 
 
