@@ -47,8 +47,9 @@ of the data set's manifest: `{data_sha256}`.
 
     tonada prepare maestro-v3.0.0-midi.zip -o DATA
     tonada train {preset} -d DATA -o RUN {settings}
-    tonada evaluate RUN --ref DATA --split validation -o EVALUATION
-    python tools/ship_model.py RUN EVALUATION/evaluation.json --name {name}
+    python tools/ship_model.py RUN --name {name} --data DATA --draft
+    tonada evaluate {name} --ref DATA --split validation -o EVALUATION
+    python tools/ship_model.py RUN EVALUATION/evaluation.json --name {name} --data DATA
 
 ## Training
 
@@ -105,7 +106,9 @@ def main() -> None:
     half = {name: tensor.to(torch.bfloat16) for name, tensor in tensors.items()}
     tables = {**config, "data": {"sha256": config["data"]["sha256"]}}  # the folder is of the machine that trained it
     save_model(folder, build_model(config["model"]), tables, weights=half)
-    if not arguments.draft:
+    if arguments.draft:
+        (folder / "card.md").unlink(missing_ok=True)  # figures of other weights
+    else:
         if arguments.evaluation is None:
             sys.exit("name the evaluation's json, or give --draft")
         write_text(folder / "card.md", card(arguments, folder, config))
