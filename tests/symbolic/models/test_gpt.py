@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tonada.errors import ConfigError
+from tonada.symbolic.models.decoding import can_pack
 from tonada.symbolic.models.gpt import GPT, GPTConfig
 
 VOCABULARY, CONTEXT = 40, 24
@@ -232,14 +233,22 @@ def test_one_lane_becomes_several() -> None:
         assert_same(logits, model(ids)[:, 1].expand(4, -1))
 
 
-def test_single_ids_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    model, ids = make_model(bias=True), random_ids(3, 4)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("missing", ["is_available", "_is_mkldnn_bf16_supported"])
+def test_single_ids_on_processors_without_fast_layouts(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, missing: str
+) -> None:
+    owner = torch.backends.mkldnn if missing == "is_available" else torch.ops.mkldnn
+    model, ids = make_model(bias=True).to(dtype), random_ids(3, 4)
+    monkeypatch.setattr(owner, missing, lambda: False)
+    assert can_pack(model.head.weight) == (dtype == torch.float32 and missing != "is_available")
     cache = model.start_cache(3)
     with torch.no_grad():
         for position in range(4):
             logits = model.step(ids[:, position : position + 1], cache)
-        assert_same(logits, model(ids)[:, -1])
+        expected = model(ids)[:, -1]
+    error = 1e-5 if dtype == torch.float32 else 0.03
+    torch.testing.assert_close(logits, expected, atol=error * float(expected.abs().max()), rtol=0)
 
 
 @every_kind

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 Function = Callable[[Tensor], Tensor]
 
 
+def can_pack(weight: Tensor) -> bool:
+    """Tell whether oneDNN's blocked layouts take a weight here: old processors have none for bfloat16."""
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    has_bfloat16: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return weight.dtype == torch.float32 or (weight.dtype == torch.bfloat16 and has_bfloat16)
+
+
 def plan_linear(layer: nn.Linear, lanes: int) -> Function:
     """Lay a linear layer out for ``[lanes, D]``, with a copy of its weight where that is faster.
 
@@ -39,7 +47,7 @@ def plan_linear(layer: nn.Linear, lanes: int) -> Function:
         bias = bias.detach()
     if weight.device.type == "cpu" and lanes == 1:
         return WeightedRows(weight, bias)
-    if weight.device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if can_pack(weight):
         packed = torch.ops.mkldnn._reorder_linear_weight(weight, lanes)
         multiply = torch.ops.mkldnn._linear_pointwise.default
         return lambda x: multiply(x, packed, bias, "none", [], "")
