@@ -11,7 +11,7 @@ import torch
 
 from tonada.checkpoint import load_tensors, save_tensors
 from tonada.config import read_toml, write_toml
-from tonada.errors import CheckpointError, DataError, UnknownNameError
+from tonada.errors import CheckpointError, DataError
 from tonada.runs import (
     find_model,
     find_runs,
@@ -88,9 +88,16 @@ def test_weights_that_do_not_fit(folder: Path) -> None:
         load_model(folder)
 
 
-def test_finding_models(tmp_path: Path) -> None:
-    with pytest.raises(UnknownNameError, match="unknown model 'pianno'"):
+def test_finding_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CheckpointError, match="there is no model 'pianno': it is no folder, and none that Tonada"):
         find_model("pianno")
+    (tmp_path / "piano").mkdir()
+    (tmp_path / "piano" / "config.toml").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr("tonada.runs.pretrained_folder", lambda: tmp_path)
+        with pytest.raises(CheckpointError, match=r"'pianno'.* Did you mean piano\?"):
+            find_model("pianno")
+        assert find_model("piano") == tmp_path / "piano"
     with pytest.raises(CheckpointError, match=r"no config\.toml"):
         find_model(tmp_path)
     with pytest.raises(CheckpointError, match=r"no config\.toml"):

@@ -6,7 +6,7 @@
     ├── ConfigError             2   a setting that cannot be
     ├── UnknownNameError        2   a name that no table has; the nearest are offered
     ├── DataError               3   a file that cannot be used: path and reason
-    ├── CheckpointError         4   weights or a run folder that cannot be loaded
+    ├── CheckpointError         4   a model or run that is not there, or cannot be loaded
     ├── MissingDependencyError  4   an optional package is absent: the command that brings it
     ├── TrainingError           5   the loss diverged: step, group, value
     └── ResourceError           6   out of memory or disk
@@ -32,6 +32,28 @@ class ConfigError(TonadaError):
     exit_code = 2
 
 
+def offer(name: str, known: Iterable[str]) -> str:
+    """Write a sentence that offers the names nearest to one that is in no table, or else some of those that are.
+
+    Parameters
+    ----------
+    name
+        The name that was given.
+    known
+        Every name that would have been right.
+    """
+    names = sorted(known)
+    folded = {candidate.casefold(): candidate for candidate in names}
+    near = [folded[key] for key in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.4)]
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    if not names:
+        return "There are none."
+    if len(names) <= 12:
+        return f"Known: {', '.join(names)}."
+    return f"Known, among {len(names)}: {', '.join(names[:8])} …"
+
+
 class UnknownNameError(ConfigError):
     """A name that is in no table.
 
@@ -47,17 +69,7 @@ class UnknownNameError(ConfigError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         self.kind, self.name, self.known = kind, name, sorted(known)
-        folded = {candidate.casefold(): candidate for candidate in self.known}
-        near = [folded[key] for key in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.4)]
-        if near:
-            hint = f"Did you mean {' or '.join(near)}?"
-        elif not self.known:
-            hint = "There are none."
-        elif len(self.known) <= 12:
-            hint = f"Known: {', '.join(self.known)}."
-        else:
-            hint = f"Known, among {len(self.known)}: {', '.join(self.known[:8])} …"
-        super().__init__(f"unknown {kind} '{name}'. {hint}")
+        super().__init__(f"unknown {kind} '{name}'. {offer(name, self.known)}")
 
 
 class DataError(TonadaError):
@@ -83,7 +95,7 @@ class DataError(TonadaError):
 
 
 class CheckpointError(TonadaError):
-    """Weights, a model folder or a run folder that cannot be loaded; the text names the file and the tensor."""
+    """A model or a run that is not there, or cannot be loaded; the text names the file and the tensor."""
 
     exit_code = 4
 

@@ -26,7 +26,7 @@ from tonada import registry
 from tonada.checkpoint import load_into, load_tensors, model_tensors, save_tensors
 from tonada.codec import Codec
 from tonada.config import from_mapping, read_toml, to_mapping, write_toml
-from tonada.errors import CheckpointError, ConfigError, DataError, UnknownNameError
+from tonada.errors import CheckpointError, ConfigError, DataError, offer
 from tonada.files import translated_errors, write_text
 from tonada.model import Model
 
@@ -217,7 +217,7 @@ def find_model(name: str | Path) -> Path:
 
     Raises
     ------
-    UnknownNameError
+    CheckpointError
         It is neither; the nearest shipped names are offered.
     """
     if str(name) in pretrained_names():
@@ -226,4 +226,6 @@ def find_model(name: str | Path) -> Path:
         return Path(name)
     if Path(name).exists():
         raise CheckpointError(f"{name}: is no model folder (it has no config.toml)")
-    raise UnknownNameError("model", str(name), pretrained_names())
+    raise CheckpointError(
+        f"there is no model '{name}': it is no folder, and none that Tonada brings. {offer(str(name), pretrained_names())}"
+    )

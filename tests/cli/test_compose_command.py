@@ -397,8 +397,8 @@ def test_a_sound_font_or_device_or_model_that_is_not_there(
     assert outcome.code == 2
     assert "sees no CUDA" in outcome.err
     outcome = tonada("compose", piece, "--model", "no-such-model", "-o", "out")
-    assert outcome.code == 2
-    assert "no-such-model" in outcome.err
+    assert outcome.code == 4
+    assert "there is no model 'no-such-model'" in outcome.err
     assert not Path("out").exists()
 
 
@@ -466,7 +466,7 @@ def test_replay_without_its_input_or_model(piece: Path, compose: Run, tonada: Ru
     assert "--input" in outcome.err
     assert tonada("replay", "out/piece_tiny_1.json", "--input", "elsewhere.mid").out == "identical\n"
     outcome = tonada("replay", "out/piece_tiny_1.json", "--input", "elsewhere.mid", "--model", "no-model")
-    assert outcome.code == 2
+    assert outcome.code == 4
     again = tonada("replay", "out/piece_tiny_1.json", "--input", "elsewhere.mid", "--model", tiny_model)
     assert again.out == "identical\n"
 

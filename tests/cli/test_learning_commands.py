@@ -353,7 +353,7 @@ def test_evaluate_in_half_precision(prepared: Path, tiny_model: Path, tonada: Ru
         (["MODEL", "--ref", "data", "--limit", "0"], 2, ["limit"]),
         (["MODEL", "--ref", "data", "--precision", "bf61"], 2, ["precision", "bf61", "bf16"]),
         (["MODEL", "--ref", "nowhere"], 3, ["nowhere", "tonada prepare"]),
-        (["pinao", "--ref", "data"], 2, ["model", "pinao"]),
+        (["pinao", "--ref", "data"], 4, ["model", "pinao"]),
         (["data", "--ref", "data"], 4, ["data", "no model folder"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -494,6 +494,7 @@ def test_runs_that_cannot_be_described(tiny_model: Path, tonada: Run) -> None:
         (["model", "list", "."], 3, ["config.toml"]),
         (["model", "list", "nowhere"], 3, ["nowhere"]),
         (["model", "info", "."], 4, ["config.toml"]),
+        (["model", "info", "no-such-model"], 4, ["there is no model", "no-such-model"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

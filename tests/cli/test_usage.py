@@ -128,7 +128,6 @@ def test_the_installed_command_returns_its_code() -> None:
         (["train", "gpt/tiny"], ["--data", "tonada train --help"]),
         (["config", "show", "gpt/tny"], ["gpt/tny", "gpt/tiny"]),
         (["model", "inof"], ["inof", "info", "tonada model --help"]),
-        (["model", "info", "no-such-model"], ["model", "no-such-model"]),
     ],
     ids=lambda value: " ".join(value),
 )

@@ -84,7 +84,7 @@ class Composer:
     ConfigError
         A setting cannot be, or the model makes no notes.
     CheckpointError
-        The model cannot be loaded.
+        There is no such model, or it cannot be loaded.
     DataError
         The sound font does not exist.
     """

@@ -55,7 +55,7 @@ def compose(
     ConfigError
         A setting cannot be; with the nearest name where it is unknown.
     CheckpointError
-        The model cannot be loaded.
+        There is no such model, or it cannot be loaded.
     ResourceError
         The disk is full.
     """

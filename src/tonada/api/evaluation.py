@@ -81,11 +81,11 @@ def evaluate(
     Raises
     ------
     UnknownNameError
-        No such model, split, device or precision.
+        No such split, device or precision.
     ConfigError
         The data set was made with another tokenizer, or there is nothing to evaluate.
     CheckpointError
-        The model cannot be loaded.
+        There is no such model, or it cannot be loaded.
     DataError
         The data set cannot be read, or the folder cannot be written.
     """

@@ -130,10 +130,8 @@ def show_model(model: str | Path) -> ModelInfo:
 
     Raises
     ------
-    UnknownNameError
-        There is no such model.
     CheckpointError
-        Its files are absent or damaged.
+        There is no such model, or its files are absent or damaged.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -65,10 +65,8 @@ def replay(
     ------
     DataError
         The file is no sidecar, its input is not there, or the folder cannot be written.
-    UnknownNameError
-        The model is not there.
     CheckpointError
-        The model cannot be loaded.
+        The model is not there, or cannot be loaded.
     """
     told = read_sidecar(Path(sidecar))
     record = told.record
