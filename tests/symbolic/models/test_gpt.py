@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tonada.errors import ConfigError
-from tonada.symbolic.models.decoding import can_pack
+from tonada.nn.streaming import can_pack
 from tonada.symbolic.models.gpt import GPT, GPTConfig
 
 VOCABULARY, CONTEXT = 40, 24

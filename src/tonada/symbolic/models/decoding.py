@@ -9,89 +9,18 @@ Shapes: B lanes, D width, H heads, E = D / H, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
-from torch import Tensor, nn
+from torch import Tensor
 
 from tonada.nn.attention import KeyValueCache
+from tonada.nn.streaming import plan_layer
 
 if TYPE_CHECKING:
     from tonada.nn.block import Block
     from tonada.symbolic.models.gpt import GPT
-
-Function = Callable[[Tensor], Tensor]
-
-
-def can_pack(weight: Tensor) -> bool:
-    """Tell whether oneDNN's blocked layouts take a weight here: old processors have none for bfloat16."""
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return False
-    has_bfloat16: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return weight.dtype == torch.float32 or (weight.dtype == torch.bfloat16 and has_bfloat16)
-
-
-def plan_linear(layer: nn.Linear, lanes: int) -> Function:
-    """Lay a linear layer out for ``[lanes, D]``, with a copy of its weight where that is faster.
-
-    On a CPU it matters how fast weights stream from memory. One lane's product is a weighted sum of the transposed
-    weight's rows, and ``embedding_bag`` reads rows one after the other at full bandwidth: two to three times as fast as
-    a matrix–vector product (measured on Zen 5, MKL). For several lanes oneDNN's blocked layout does as well.
-    """
-    weight = layer.weight.detach()
-    bias: Tensor | None = layer.bias
-    if bias is not None:
-        bias = bias.detach()
-    if weight.device.type == "cpu" and lanes == 1:
-        return WeightedRows(weight, bias)
-    if can_pack(weight):
-        packed = torch.ops.mkldnn._reorder_linear_weight(weight, lanes)
-        multiply = torch.ops.mkldnn._linear_pointwise.default
-        return lambda x: multiply(x, packed, bias, "none", [], "")
-    return partial(F.linear, weight=weight, bias=bias)
-
-
-class WeightedRows:
-    """A linear layer on one row: ``[1, D] → [1, K]``, the sum of the transposed weight's rows, weighted by x.
-
-    Parameters
-    ----------
-    weight
-        ``[K, D]``; it is copied.
-    bias
-        ``[K]``, or None.
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self._rows, self._bias = weight.t().contiguous(), bias
-        self._every_row = torch.arange(len(self._rows), dtype=torch.int32)  # half the memory traffic of int64
-        self._start = torch.zeros(1, dtype=torch.int32)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Multiply ``[1, D]``."""
-        product = torch.embedding_bag(self._rows, self._every_row, self._start, per_sample_weights=x.view(-1))[0]
-        return product if self._bias is None else product.add_(self._bias)
-
-
-def plan_norm(norm: nn.LayerNorm | nn.RMSNorm, dtype: torch.dtype) -> Function:
-    """Make a norm a function from the residual stream, float32, to ``dtype``."""
-    weight = norm.weight.detach().float()
-    if isinstance(norm, nn.LayerNorm):
-        shape, bias, eps = norm.normalized_shape, norm.bias.detach().float(), norm.eps
-        return lambda x: F.layer_norm(x, shape, weight, bias, eps).to(dtype)
-    # x / √(mean x² + ε) = x √D / hypot(‖x‖, √(D ε)): three short kernels, where a CPU's RMSNorm takes twice as long.
-    width = len(weight)
-    floor, scale = weight.new_tensor((width * (norm.eps or 0.0)) ** 0.5), weight * width**0.5
-
-    def rms_norm(x: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        normalised: Tensor = x / length.hypot(floor) * scale
-        return normalised
-
-    return rms_norm if dtype == torch.float32 else lambda x: rms_norm(x).to(dtype)
 
 
 def plan_rotation(cosine: Tensor, sine: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -125,10 +54,9 @@ class BlockPlan:
         lanes = cache.batch
         attention, feedforward = block.attention, block.feedforward
         dtype = attention.qkv.weight.dtype
-        self._attention_norm = plan_norm(block.attention_norm, dtype)
-        self._feedforward_norm = plan_norm(block.feedforward_norm, dtype)
-        self._qkv, self._out = plan_linear(attention.qkv, lanes), plan_linear(attention.out, lanes)
-        self._up, self._down = plan_linear(feedforward.up, lanes), plan_linear(feedforward.down, lanes)
+        self._qkv, self._out = plan_layer(attention.qkv, lanes, block.attention_norm), plan_layer(attention.out, lanes)
+        self._up = plan_layer(feedforward.up, lanes, block.feedforward_norm)
+        self._down = plan_layer(feedforward.down, lanes)
         self._gated, self._dtype = feedforward.gated, dtype
         self._relative = None
         if attention.relative is not None:
@@ -153,7 +81,7 @@ class BlockPlan:
         position
             In the cache.
         """
-        qkv = self._qkv(self._attention_norm(x)).view(heads.all.shape)
+        qkv = self._qkv(x).view(heads.all.shape)
         if rotation is None:
             heads.all.copy_(qkv)
         else:
@@ -165,7 +93,7 @@ class BlockPlan:
 
     def add_feedforward(self, x: Tensor) -> None:
         """Add the feed-forward layer's output to the residual stream ``x``, float32 ``[B, D]``, in place."""
-        hidden = self._up(self._feedforward_norm(x))
+        hidden = self._up(x)
         if self._gated:
             gate, value = hidden.chunk(2, dim=-1)
             hidden = F.silu(gate) * value
@@ -252,8 +180,7 @@ class DecodingPlan:
         if model.config.positions == "rotary":
             self._rotation = plan_rotation(model.rotary_cosine, model.rotary_sine)
         self._blocks = [BlockPlan(block, cache) for block in model.blocks]  # type: ignore[arg-type]
-        self._norm = plan_norm(model.norm, self._embedding.dtype)
-        self._head = plan_linear(model.head, cache.batch)
+        self._head = plan_layer(model.head, cache.batch, model.norm)
         self._heads = Heads(cache)
 
     def step(self, ids: Tensor, cache: KeyValueCache) -> Tensor:
@@ -282,4 +209,4 @@ class DecodingPlan:
             block.add_attention(x, rotation, self._heads, index, position)
             block.add_feedforward(x)
         cache.advance(1)
-        return self._head(self._norm(x)).float()
+        return self._head(x).float()
