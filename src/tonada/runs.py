@@ -226,6 +226,5 @@ def find_model(name: str | Path) -> Path:
         return Path(name)
     if Path(name).exists():
         raise CheckpointError(f"{name}: is no model folder (it has no config.toml)")
-    raise CheckpointError(
-        f"there is no model '{name}': it is no folder, and none that Tonada brings. {offer(str(name), pretrained_names())}"
-    )
+    nearest = offer(str(name), pretrained_names())
+    raise CheckpointError(f"there is no model '{name}': it is no folder, and none that Tonada brings. {nearest}")

@@ -182,6 +182,24 @@ def test_train_show_resume(prepared: Path, tonada: Run) -> None:
     assert "6/6" in tonada("runs", "show", "run").out
 
 
+def test_resuming_under_the_name_of_another_preset(prepared: Path, tonada: Run) -> None:
+    assert tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", *SMALL).code == 0
+    before = {name: Path("run", name).read_bytes() for name in ("config.toml", "log.jsonl", "trainer.safetensors")}
+    other = ("train", "gpt/small", "-d", prepared, "-o", "run", "--resume")
+    for arguments, words in (
+        (other, ["width is 16 there, 512 in gpt/small", "blocks is 1 there", "Leave the preset out"]),
+        (("train", "gpt/tiny", *other[2:]), ["width is 16 there, 256 in gpt/tiny"]),
+        (("train", "gpt/tny", *other[2:]), ["gpt/tny", "gpt/tiny"]),
+    ):
+        outcome = tonada(*arguments)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert len(outcome.err.splitlines()) == 1
+        assert [word for word in words if word not in outcome.err] == []
+        assert {name: Path("run", name).read_bytes() for name in before} == before
+    assert tonada("train", "gpt/tiny", *other[2:], *SMALL, "--set", "steps=6").code == 0
+    assert read_toml(Path("run/config.toml"))["trainer"]["steps"] == 6
+
+
 def test_train_reports_a_validation_at_once(prepared: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tonada.api.training.write_report", lambda run: None)  # that of the end
     small = [*SMALL, "--set", "steps=1", "--set", "validate_every=1"]

@@ -49,7 +49,8 @@ def train(
     Parameters
     ----------
     model
-        Full name of a preset, for example ``gpt/tiny``; None to take the model from ``config`` or the run to resume.
+        Full name of a preset, for example ``gpt/tiny``; None to take the model from ``config`` or the run to resume,
+        which must have that model where it is named.
     data
         What ``prepare`` wrote.
     output
@@ -79,7 +80,7 @@ def train(
     Raises
     ------
     ConfigError
-        A setting that cannot be, or neither model nor config.
+        A setting that cannot be, neither model nor config, or another model than that of the run to resume.
     DataError
         The data set or the run folder cannot be used.
     CheckpointError
@@ -99,9 +100,12 @@ def train(
         config = run / "config.toml"
     elif run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise DataError(run, "exists; choose another folder with -o, or give --resume to go on with this run")
-    tables = _tables(model, dataset, None if config is None else Path(config), settings, smoke)
+    started_from = None if resume else model  # a run's own config.toml says all about it
+    tables = _tables(started_from, dataset, None if config is None else Path(config), settings, smoke)
     if resume and read_toml(run / "config.toml").get("data", {}).get("sha256") != dataset.sha256:
         raise DataError(data, "is another data set than the one that the run was started with")
+    if resume and model is not None:
+        _require_same_model(run, tables["model"], model, _tables(model, dataset, None, settings, smoke)["model"])
     tokenizer = build_codec(tables["codec"])
     if not isinstance(tokenizer, Tokenizer):
         raise ConfigError(f"{tables['model']['name']} trains on ids; {data} holds {tables['codec']['name']}")
@@ -141,6 +145,14 @@ def train(
     result = trainer.fit(resume=resume, max_seconds=None if max_minutes is None else 60 * max_minutes)
     write_report(run)
     return result
+
+
+def _require_same_model(run: Path, ours: Mapping[str, Any], preset: str, theirs: Mapping[str, Any]) -> None:
+    """Refuse to resume a run under the name of a preset that it does not have."""
+    differing = [name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+    if differing:
+        told = "; ".join(f"{name} is {ours.get(name)} there, {theirs.get(name)} in {preset}" for name in differing)
+        raise ConfigError(f"{run} has another model than {preset}: {told}. Leave the preset out to go on with the run")
 
 
 def _tables(
