@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from tonada.api.composing import compose
     from tonada.api.diagnosis import doctor
     from tonada.api.evaluation import evaluate
-    from tonada.api.inspection import list_models, list_runs, show_config, show_model, show_run
+    from tonada.api.inspection import list_models, list_runs, show_model, show_run
     from tonada.api.preparation import prepare
+    from tonada.api.presets import show_config
     from tonada.api.rendering import render_midi
     from tonada.api.replaying import replay
     from tonada.api.training import train
@@ -38,7 +39,7 @@ _HOMES = {
     "prepare": "tonada.api.preparation",
     "render_midi": "tonada.api.rendering",
     "replay": "tonada.api.replaying",
-    "show_config": "tonada.api.inspection",
+    "show_config": "tonada.api.presets",
     "show_model": "tonada.api.inspection",
     "show_run": "tonada.api.inspection",
     "train": "tonada.api.training",

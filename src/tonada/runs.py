@@ -167,7 +167,11 @@ def read_log(run: Path) -> list[dict[str, Any]]:
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
     with translated_errors(path):
-        lines = path.read_text("utf-8").splitlines()
+        data = path.read_bytes()
+    try:
+        lines = data.decode("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(path, f"is no log ({error})") from error
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)

@@ -495,12 +495,54 @@ def test_runs_that_cannot_be_described(tiny_model: Path, tonada: Run) -> None:
         ("[trainer]\nsteps = 2\n", "3\n", "log.jsonl: line 1 is no record"),
         ("[trainer]\nsteps = 2\n", "{}\n", "log.jsonl: line 1 is no record"),
         ("[trainer]\nsteps = 2\n", "x\n{}\n", "log.jsonl: line 1 is not JSON"),
+        ("[trainer]\nsteps = 2\n", '{"step": 1}\n', "log.jsonl: has a record without the losses"),
+        ("[trainer]\nsteps = 2\n", "\xff\n", "log.jsonl: is no log"),
+        ("[[trainer]]\nsteps = 2\n", "", "config.toml: there is no table [trainer]"),
     ):
         Path("run/config.toml").write_text(config + trainer)
-        Path("run/log.jsonl").write_text(log)
+        Path("run/log.jsonl").write_bytes(log.encode("latin-1"))
         outcome = tonada("runs", "show", "run")
         assert (outcome.code, outcome.out) == (3, "")
         assert words in outcome.err
+
+
+def test_a_damaged_run_hides_no_other(tiny_model: Path, tonada: Run) -> None:
+    config = (tiny_model / "config.toml").read_text() + "[trainer]\nsteps = 2\n"
+    for name, log in (("one", ""), ("two", "3\n"), ("three", "")):
+        Path("runs", name).mkdir(parents=True)
+        Path("runs", name, "config.toml").write_text("[model" if name == "three" else config)
+        Path("runs", name, "log.jsonl").write_text(log)
+    outcome = tonada("runs", "list", "runs")
+    assert (outcome.code, outcome.err) == (7, "")
+    assert [line.split()[0] for line in outcome.lines] == ["run", "one", "three", "two"]
+    assert "runs/three/config.toml: not a TOML file" in outcome.lines[2]
+    assert outcome.lines[3].endswith("runs/two/log.jsonl: line 1 is no record of a step")
+    outcome = tonada("runs", "list", "runs", "--json")
+    one, three, two = json.loads(outcome.out)
+    assert (outcome.code, one["steps"], three["name"]) == (7, 2, "runs/three")
+    assert two == {"name": "runs/two", "error": "runs/two/log.jsonl: line 1 is no record of a step"}
+    assert tonada("runs", "list", "runs/two").code == 3  # nothing of what was asked for could be described
+
+
+def test_a_damaged_model_hides_no_other(tiny_model: Path, tonada: Run) -> None:
+    for name in ("one", "three", "two"):
+        shutil.copytree(tiny_model, Path("models", name))
+    Path("models/two/model.safetensors").write_bytes(b"not weights")
+    Path("models/three/config.toml").write_text('[model]\nname = "gpt"\n')
+    Path("models/one/card.md").write_bytes(b"\xff")
+    outcome = tonada("model", "list", "models")
+    assert (outcome.code, outcome.err) == (7, "")
+    assert [line.split()[0] for line in outcome.lines[-3:]] == ["models/one", "models/three", "models/two"]
+    assert "there is no table [codec]" in outcome.lines[-2]
+    assert "models/two/model.safetensors: is damaged" in outcome.lines[-1]
+    outcome = tonada("model", "list", "models", "--json")
+    one, three, two = json.loads(outcome.out)[-3:]
+    assert (outcome.code, one["architecture"], three["name"], sorted(two)) == (
+        7,
+        "gpt",
+        "models/three",
+        ["error", "name"],
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from tonada.errors import DataError
+from tonada.errors import DataError, TonadaError
 from tonada.examples import examples
 from tonada.files import translated_errors
 
@@ -18,7 +18,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """An input that gave nothing; the others went on.
+    """An input that gave nothing, or an entry of a list that cannot be described; the others went on.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Failure:
     """
 
     name: str
-    error: DataError
+    error: TonadaError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,8 @@ class Batch(Generic[Made]):
 
         Raises
         ------
-        DataError
-            The only input failed.
+        TonadaError
+            The only input failed; this is its error.
         ExceptionGroup
             All inputs failed; it holds their errors.
         """

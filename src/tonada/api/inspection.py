@@ -1,13 +1,18 @@
-"""``model list``, ``model info``, ``runs list``, ``runs show``, ``config show``: what there is, and what is in it."""
+"""``model list``, ``model info``, ``runs list``, ``runs show``: what there is, and what is in it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from tonada.errors import CheckpointError, DataError
+from tonada.api.inputs import Failure
+from tonada.errors import CheckpointError, DataError, TonadaError
+from tonada.files import translated_errors
+
+Info = TypeVar("Info")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +96,18 @@ class RunInfo:
     config: dict[str, Any]
 
 
-def list_models(*folders: str | Path) -> list[ModelInfo]:
+def list_models(*folders: str | Path) -> list[ModelInfo | Failure]:
     """List the models that Tonada brings, and those that lie in folders.
 
     Parameters
     ----------
     *folders
         Model or run folders, or folders that hold some.
+
+    Returns
+    -------
+    list
+        A description for each model, or why there is none.
 
     Raises
     ------
@@ -117,7 +127,7 @@ def list_models(*folders: str | Path) -> list[ModelInfo]:
         if not models:
             raise DataError(folder, "holds no model (a folder with config.toml and model.safetensors)")
         found.extend(models)
-    return [show_model(path) for path in found]
+    return _each(show_model, found)
 
 
 def show_model(model: str | Path) -> ModelInfo:
@@ -154,7 +164,7 @@ def show_model(model: str | Path) -> ModelInfo:
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{weights}: is damaged or no safetensors file ({error})") from error
     card = folder / "card.md"
-    text = card.read_text("utf-8") if card.is_file() else None
+    text = card.read_text("utf-8", "replace") if card.is_file() else None
     licence = re.search(r"^\W*licen[cs]e\W+(\w.*?)\s*(?:[*|(]|$)", text or "", re.IGNORECASE | re.MULTILINE)
     return ModelInfo(
         name=folder.resolve().name,
@@ -171,13 +181,18 @@ def show_model(model: str | Path) -> ModelInfo:
     )
 
 
-def list_runs(folder: str | Path = ".") -> list[RunInfo]:
+def list_runs(folder: str | Path = ".") -> list[RunInfo | Failure]:
     """List the training runs directly below a folder.
 
     Parameters
     ----------
     folder
         That folder, or a run itself.
+
+    Returns
+    -------
+    list
+        A description for each run, or why there is none.
 
     Raises
     ------
@@ -189,7 +204,7 @@ def list_runs(folder: str | Path = ".") -> list[RunInfo]:
     runs = find_runs(Path(folder))
     if not runs:
         raise DataError(folder, "holds no runs. Make one with: tonada train")
-    return [show_run(run) for run in runs]
+    return _each(show_run, runs)
 
 
 def show_run(run: str | Path) -> RunInfo:
@@ -211,9 +226,12 @@ def show_run(run: str | Path) -> RunInfo:
     if not is_run(folder):
         raise DataError(folder, "is no run folder (it has no config.toml with a log.jsonl)")
     config, records = _config(folder), read_log(folder)
-    steps = config.get("trainer", {}).get("steps")
+    trainer = config.get("trainer")
+    steps = trainer.get("steps") if isinstance(trainer, dict) else None
     if not isinstance(steps, int):
         raise DataError(folder / "config.toml", "there is no table [trainer] with a number of steps")
+    if not all(map(_is_whole, records)):
+        raise DataError(folder / "log.jsonl", "has a record without the losses, the time or the score of its step")
     scored = [record for record in records if "validation" in record]
     best = min(scored, key=lambda record: record["validation"]["score"], default=None)
     last: dict[str, Any] = records[-1] if records else {"step": 0, "loss": {}, "seconds": 0.0}
@@ -233,31 +251,28 @@ def show_run(run: str | Path) -> RunInfo:
     )
 
 
-def show_config(preset: str) -> dict[str, dict[str, Any]]:
-    """Give the settings that ``train`` starts from, as the tables of a config file.
+def _each(describe: Callable[[Path], Info], folders: Iterable[Path]) -> list[Info | Failure]:
+    """Describe each folder; one that is damaged hides none of the others."""
+    found: list[Info | Failure] = []
+    for folder in folders:
+        try:
+            with translated_errors(folder):
+                found.append(describe(folder))
+        except TonadaError as error:
+            found.append(Failure(name=str(folder), error=error))
+    return found
 
-    Parameters
-    ----------
-    preset
-        Full name of a preset, for example ``gpt/tiny``.
 
-    Raises
-    ------
-    UnknownNameError
-        There is no such preset; the nearest are offered.
-    """
-    from tonada import registry
-    from tonada.config import from_mapping, to_mapping
-    from tonada.runs import model_table
-    from tonada.symbolic.augment import Augmentation
-    from tonada.training import TrainerConfig
-
-    name, config = registry.preset("model", preset)
-    return {
-        "model": model_table(name, config),
-        "trainer": to_mapping(from_mapping(TrainerConfig, registry.recipe(preset))),
-        "augmentation": to_mapping(Augmentation()),
-    }
+def _is_whole(record: dict[str, Any]) -> bool:
+    """Tell whether a record of a log has all that is told about a run."""
+    scores = record.get("validation", {"score": 0.0})
+    return (
+        isinstance(record["step"], int)
+        and isinstance(record.get("loss"), dict)
+        and isinstance(record.get("seconds"), int | float)
+        and isinstance(scores, dict)
+        and isinstance(scores.get("score"), int | float)
+    )
 
 
 def _config(folder: Path) -> dict[str, Any]:

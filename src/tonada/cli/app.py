@@ -59,7 +59,7 @@ def make_app() -> App:
     for group, functions in commands:
         for place, function in enumerate(functions):
             app.command(function, group=group, sort_key=place, help_epilogue="")
-    tables: tuple[tuple[str, str, dict[str, Callable[..., None]]], ...] = (
+    tables: tuple[tuple[str, str, dict[str, Callable[..., int | None]]], ...] = (
         ("model", "Models: those that Tonada brings, and yours.", {"list": model_list, "info": model_info}),
         ("runs", "Training runs.", {"list": runs_list, "show": runs_show}),
         ("config", "Presets.", {"show": config_show}),

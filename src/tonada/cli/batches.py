@@ -88,8 +88,8 @@ def json_of(result: HasFiles | Failure, **facts: Any) -> dict[str, Any]:
     return {**facts, "files": result.files}
 
 
-def batch_code(results: Sequence[HasFiles | Failure]) -> int:
-    """Give the exit code of a batch: whether all inputs, some or none could be used."""
+def batch_code(results: Sequence[object]) -> int:
+    """Give the exit code of a batch or a list: whether all inputs or entries, some or none could be used."""
     failed = sum(isinstance(result, Failure) for result in results)
     if not failed:
         return 0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tonada.api.inputs import Failure
+from tonada.cli.batches import batch_code, json_of
 from tonada.cli.output import Json, clock, print_facts, print_json, print_table
 
 
-def model_list(*folders: Path, json: Json = False) -> None:
-    """List the models that Tonada brings, and those in folders.
+def model_list(*folders: Path, json: Json = False) -> int:
+    """List the models that Tonada brings, and those in folders; of a damaged one, what is wrong with it.
 
     Parameters
     ----------
@@ -21,11 +23,13 @@ def model_list(*folders: Path, json: Json = False) -> None:
 
     models = list_models(*folders)
     if json:
-        print_json(models)
-        return
+        print_json([json_of(model) if isinstance(model, Failure) else model for model in models])
+        return batch_code(models)
     print_table(
         [
-            {
+            {"name": model.name, "problem": str(model.error)}
+            if isinstance(model, Failure)
+            else {
                 "name": model.name if model.shipped else str(model.folder),
                 "architecture": model.architecture,
                 "codec": model.codec,
@@ -36,6 +40,7 @@ def model_list(*folders: Path, json: Json = False) -> None:
             for model in models
         ]
     )
+    return batch_code(models)
 
 
 def model_info(model: str, /, *, json: Json = False) -> None:
@@ -69,8 +74,8 @@ def model_info(model: str, /, *, json: Json = False) -> None:
         print(f"\n{info.card.rstrip()}")
 
 
-def runs_list(folder: Path = Path(), /, *, json: Json = False) -> None:
-    """List the training runs in a folder.
+def runs_list(folder: Path = Path(), /, *, json: Json = False) -> int:
+    """List the training runs in a folder; of a damaged one, what is wrong with it.
 
     Parameters
     ----------
@@ -83,11 +88,13 @@ def runs_list(folder: Path = Path(), /, *, json: Json = False) -> None:
 
     runs = list_runs(folder)
     if json:
-        print_json(runs)
-        return
+        print_json([json_of(run) if isinstance(run, Failure) else run for run in runs])
+        return batch_code(runs)
     print_table(
         [
-            {
+            {"run": Path(run.name).resolve().name, "problem": str(run.error)}
+            if isinstance(run, Failure)
+            else {
                 "run": run.name,
                 "model": run.architecture,
                 "codec": run.codec,
@@ -99,6 +106,7 @@ def runs_list(folder: Path = Path(), /, *, json: Json = False) -> None:
             for run in runs
         ]
     )
+    return batch_code(runs)
 
 
 def runs_show(run: Path, /, *, json: Json = False) -> None:
@@ -142,7 +150,7 @@ def config_show(preset: str, /, *, json: Json = False) -> None:
     json
         Print JSON.
     """
-    from tonada.api.inspection import show_config
+    from tonada.api.presets import show_config
 
     tables = show_config(preset)
     if json:
