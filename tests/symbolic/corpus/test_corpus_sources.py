@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -282,6 +283,16 @@ def test_unknown_names_offer_the_nearest(files: list[MidiFile]) -> None:
         select(files, {"split": ["dev"]})
     with pytest.raises(DataError, match="no file fits composer=bach, year=2018"):
         select(files, {"composer": ["bach"], "year": ["2018"]})
+
+
+@pytest.mark.parametrize(
+    ("column", "words"), [("composer", "no file names its composer"), ("split", "no file is assigned to a split")]
+)
+@pytest.mark.parametrize("text", [None, ""])
+def test_music_without_composers_or_splits(text: str | None, column: str, words: str, files: list[MidiFile]) -> None:
+    bare = [replace(file, facts={"title": "x"} | ({} if text is None else {column: text})) for file in files]
+    with pytest.raises(ConfigError, match=f"{words}, so none can be chosen by 'Bethoven' or 'Bach'\\. .*--{column}"):
+        select(bare, {column: ["Bethoven", "Bach"]})
 
 
 def test_parsing_a_selection() -> None:

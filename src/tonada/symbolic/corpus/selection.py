@@ -12,6 +12,9 @@ from tonada.symbolic.corpus.sources import MidiFile
 from tonada.symbolic.corpus.tables import RENAMED
 from tonada.symbolic.corpus.titles import fold
 
+TELLS = {"composer": "names its composer", "split": "is assigned to a split"}
+"""Columns that have a parameter of their own but that music may lack, and what they say about a file."""
+
 
 def parse_selection(
     where: Mapping[str, str] | Sequence[str], **columns: str | Sequence[str] | None
@@ -59,6 +62,8 @@ def select(files: Sequence[MidiFile], wanted: Mapping[str, Sequence[str]]) -> li
     ------
     UnknownNameError
         No table has the column, or no file fits a value; the nearest are offered.
+    ConfigError
+        No file at all has a composer, or a split.
     DataError
         Each value fits some file, but no file fits all.
     """
@@ -66,6 +71,10 @@ def select(files: Sequence[MidiFile], wanted: Mapping[str, Sequence[str]]) -> li
     for column, values in wanted.items():
         known = {file.facts[column] for file in files if file.facts.get(column)}
         if not known:
+            if column in TELLS:
+                asked = " or ".join(f"'{value}'" for value in values)
+                hint = f"Leave --{column} out, or give a table with a column '{column}'"
+                raise ConfigError(f"no file {TELLS[column]}, so none can be chosen by {asked}. {hint}")
             columns = {name for file in files for name in file.facts}
             if column not in columns:
                 raise UnknownNameError("column", column, columns)
