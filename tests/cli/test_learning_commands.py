@@ -476,7 +476,7 @@ def test_models_that_cannot_be_described(tiny_model: Path, tonada: Run) -> None:
         assert words in outcome.err
 
 
-def test_train_on_data_that_was_changed(prepared: Path, tonada: Run) -> None:
+def test_data_that_was_changed(prepared: Path, tiny_model: Path, tonada: Run) -> None:
     shutil.copytree(prepared, "changed")
     shard = Path("changed/train-00000.npy")
     whole = shard.read_bytes()
@@ -485,6 +485,10 @@ def test_train_on_data_that_was_changed(prepared: Path, tonada: Run) -> None:
     assert (outcome.code, outcome.out) == (3, "")
     assert "train-00000.npy: was changed" in outcome.err
     assert not Path("run").exists()
+    outcome = tonada("evaluate", tiny_model, "--ref", "changed", "-o", "figures")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "train-00000.npy: was changed" in outcome.err
+    assert not Path("figures").exists()
 
 
 def test_runs_that_cannot_be_described(tiny_model: Path, tonada: Run) -> None:

@@ -87,7 +87,7 @@ def evaluate(
     CheckpointError
         There is no such model, or it cannot be loaded.
     DataError
-        The data set cannot be read, or the folder cannot be written.
+        The data set cannot be read, or was changed since it was prepared; or the folder cannot be written.
     """
     from tonada.api.devices import find_device
     from tonada.api.inputs import check_output
@@ -115,6 +115,7 @@ def evaluate(
             f"{ref} was prepared with the tokenizer '{dataset.codec_name}' {dataset.codec_config or ''}, {model} reads "
             f"'{tokenizer.name}' {to_mapping(tokenizer.config) or ''}. Run: tonada prepare --tokenizer {tokenizer.name}"
         )
+    dataset.verify()  # a figure is quoted with the hash of its data set
     held_out = evaluate_held_out(
         loaded.model,
         tokenizer,
