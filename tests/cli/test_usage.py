@@ -187,6 +187,52 @@ def test_a_set_option_goes_before_the_environment_and_both_count(
     assert asked[-1]["settings"] == ("width=64", "trainer.steps=5", "width=32", "heads=1")
 
 
+def test_variables_that_are_no_options(
+    asked: list[dict[str, Any]], tonada: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TONADA_DATA", "TONADA_PYTHON", "TONADA_TEST_SEED", "TONADA_TRAIN_SEDE", "TONADA_COMPOSER", "TONADA_"):
+        monkeypatch.setenv(name, "3")  # none of these is compose's
+    monkeypatch.setenv("TONADA_COMPOSE_TOP_K", "3")
+    monkeypatch.setenv("TONADA_COMPOSE_N", "2")
+    assert tonada("compose").code == 0
+    assert (asked[-1]["settings"].top_k, asked[-1]["settings"].variations) == (3, 2)
+    monkeypatch.setenv("TONADA_COMPOSE_SEDE", "3")
+    outcome = tonada("compose")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert len(outcome.err.splitlines()) == 1
+    assert "'TONADA_COMPOSE_SEDE'. Did you mean TONADA_COMPOSE_SEED" in outcome.err
+    assert tonada("compose", "--help").code == tonada("--help").code == 0
+    assert tonada("train", "-d", "data", "-o", "run").code == 2  # now TONADA_TRAIN_SEDE counts
+    monkeypatch.setenv("TONADA_RUNS_LIST_FLODER", "x")
+    assert "TONADA_RUNS_LIST_FOLDER" in tonada("runs", "list").err
+
+
+def test_empty_names_of_folders(
+    asked: list[dict[str, Any]], tonada: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.toml").write_text('[compose]\noutput = ""\n')
+    for arguments in (
+        ("compose", "a.mid", "-o", ""),
+        ("compose", "-c", "mine.toml"),
+        ("render", "a.mid", "-o", ""),
+        ("replay", "a.json", "-o", ""),
+        ("train", "-d", "data", "-o", ""),
+        ("train", "-d", "", "-o", "run"),
+        ("evaluate", "model", "--ref", "data", "--output="),
+        ("prepare", "", "-o", "data"),
+        ("runs", "list", ""),
+    ):
+        outcome = tonada(*arguments)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert len(outcome.err.splitlines()) == 1
+        assert "an empty name stands for no file or folder" in outcome.err
+    monkeypatch.setenv("TONADA_COMPOSE_OUTPUT", "")
+    assert tonada("compose").err.startswith("tonada: TONADA_COMPOSE_OUTPUT: an empty name")
+    assert asked == []
+    assert tonada("compose", "-o", ".").code == 0
+    assert asked[-1]["output"] == Path()
+
+
 @pytest.mark.parametrize(
     ("text", "code", "words"),
     [

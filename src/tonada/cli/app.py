@@ -20,6 +20,7 @@ from tonada.cli.render import render
 from tonada.cli.replay import replay
 from tonada.cli.train import train
 from tonada.config import read_toml
+from tonada.errors import ConfigError, UnknownNameError
 
 PREFIX = "TONADA_"
 
@@ -41,7 +42,7 @@ def make_app() -> App:
         help_format="plaintext",
         version=_version,
         version_flags=["--version"],
-        config=[_settings, Env(PREFIX, show=False), _config_file, _whole_numbers],
+        config=[_settings, _known_variables, Env(PREFIX, show=False), _config_file, _whole_numbers, _named_paths],
         default_parameter=Parameter(negative=(), show_default=_default),
         print_error=False,
         exit_on_error=False,
@@ -85,9 +86,24 @@ def _version() -> str:
     return tonada.__version__
 
 
+def _prefix(commands: tuple[str, ...]) -> str:
+    """Give what the names of a command's variables in the environment begin with."""
+    return f"{PREFIX}{'_'.join(commands).upper()}_"
+
+
+def _known_variables(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse variables of this command that are none of its options; other names may be anybody's."""
+    prefix = _prefix(commands)
+    options = [argument for argument in arguments if argument.show]
+    known = {prefix + name.lstrip("-").replace("-", "_").upper() for option in options for name in option.names}
+    for name in sorted(os.environ):
+        if name.startswith(prefix) and name not in known:
+            raise UnknownNameError("variable in the environment", name, known)
+
+
 def _settings(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Put the settings of ``TONADA_TRAIN_SET`` before those of ``--set``: they add up, and the later one wins."""
-    given = os.environ.get(f"{PREFIX}{'_'.join(commands).upper()}_SET", "").split()
+    given = os.environ.get(f"{_prefix(commands)}SET", "").split()
     for argument in arguments:
         if argument.name == "--set" and argument.tokens:
             argument.tokens[:0] = [Token(keyword="--set", value=text, source="env") for text in given]
@@ -110,3 +126,13 @@ def _whole_numbers(app: App, commands: tuple[str, ...], arguments: ArgumentColle
             for token in argument.tokens:
                 if "." in token.value:
                     raise CoercionError(token=token, argument=argument, target_type=int)
+
+
+def _named_paths(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Refuse an empty name, mostly an empty variable of a shell: pathlib takes it for the folder that one is in."""
+    for argument in arguments:
+        if Path in (argument.hint, *get_args(argument.hint)):
+            for token in argument.tokens:
+                if not token.value:
+                    name = token.keyword or argument.name
+                    raise ConfigError(f"{name}: an empty name stands for no file or folder. The folder here is: .")
