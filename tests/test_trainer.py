@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import os
+import multiprocessing
 import signal
-import subprocess
-import sys
-import textwrap
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -81,7 +81,8 @@ def make(run: Path, model: type[Model] = Line, **settings: object) -> Trainer:
     network = model(LineConfig())
 
     def score(network: Model) -> dict[str, float]:
-        return {"score": sum(float(parameter.sum()) for parameter in network.parameters())}
+        total = sum(float(parameter.sum()) for parameter in network.parameters())
+        return {"score": math.sin(1e6 * total)}  # up and down: the best is seldom the last
 
     return Trainer(network, Numbers(), config, run, tables={"model": {"name": "line"}}, validate=score)
 
@@ -91,7 +92,7 @@ def weights(trainer: Trainer) -> dict[str, Tensor]:
 
 
 def _averages(trainer: Trainer) -> list[tuple[str, Tensor]]:
-    return [(f"average/{name}", tensor) for name, tensor in trainer.average.items()]
+    return [(f"average/{name}", tensor) for name, tensor in trainer.state.average.items()]
 
 
 def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
@@ -151,29 +152,39 @@ def test_another_setting_ends_elsewhere(tmp_path: Path, change: dict[str, object
     assert not same(weights(one), weights(other))
 
 
+def train_and_tell(run: Path, settings: Mapping[str, object], threads: int, steps: Connection) -> None:
+    """Train, or resume a run that exists, and send the number of every step that is done."""
+    torch.set_num_threads(threads)
+    trainer = make(run, **settings)
+    trainer.progress = lambda progress: steps.send(progress.step)
+    trainer.fit(resume=run.exists())
+
+
+def kill_training(run: Path, *, from_step: int, delay_s: float = 0.0, **settings: object) -> None:
+    """Train in a process of its own until it has done a step, and kill it some time later without warning."""
+    processes = multiprocessing.get_context("forkserver")  # imports torch once; the processes begin at once
+    processes.set_forkserver_preload([Trainer.__module__])
+    receiver, sender = processes.Pipe(duplex=False)
+    process = processes.Process(target=train_and_tell, args=(run, settings, torch.get_num_threads(), sender))
+    process.start()
+    sender.close()
+    while receiver.recv() < from_step:
+        pass
+    time.sleep(delay_s)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+
+
+def saved_step(run: Path) -> int:
+    return int(json.loads(load_tensors(run / "trainer.safetensors")[1]["state"])["step"])
+
+
 def test_killed_run_resumes_bit_exactly(tmp_path: Path) -> None:
-    """A process that is killed without warning, at whatever moment, leaves a run that ends in the same weights."""
-    script = textwrap.dedent(
-        """
-        import sys
-        from pathlib import Path
-        sys.path.insert(0, sys.argv[2])
-        import torch
-        torch.set_num_threads(int(sys.argv[3]))
-        import test_trainer
-        trainer = test_trainer.make(Path(sys.argv[1]), steps=100_000)
-        trainer.progress = lambda progress: print(progress.step, flush=True)
-        trainer.fit()
-        """
-    )
+    """A process that is killed without warning leaves a run that ends in the same weights."""
     run = tmp_path / "killed"
-    command = [sys.executable, "-c", script, str(run), str(Path(__file__).parent), str(torch.get_num_threads())]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
-        assert process.stdout is not None
-        while int(process.stdout.readline()) < 7:
-            pass
-        process.send_signal(signal.SIGKILL)
-    reached = json.loads(load_tensors(run / "trainer.safetensors")[1]["state"])["step"]
+    kill_training(run, from_step=7, steps=100_000)
+    reached = saved_step(run)
     assert reached >= 7
     resumed, whole = make(run, steps=100_000), make(tmp_path / "whole", steps=100_000)
     stop_at(resumed, reached + 3)
@@ -182,6 +193,24 @@ def test_killed_run_resumes_bit_exactly(tmp_path: Path) -> None:
     whole.fit()
     assert same(weights(resumed), weights(whole))
     assert [record["step"] for record in read_log(run)] == list(range(1, reached + 4))
+
+
+def test_a_run_killed_at_any_moment_again_and_again_resumes_bit_exactly(tmp_path: Path) -> None:
+    """Between checkpoints, in the midst of writing, or just resumed: wherever random delays happen to fall."""
+    run, settings = tmp_path / "killed", {"steps": 100_000, "checkpoint_minutes": 0.001}
+    for delay_s in np.random.default_rng(1).uniform(0.0, 0.2, size=3):
+        kill_training(run, from_step=1, delay_s=delay_s, **settings)
+    end = max(saved_step(run), read_log(run)[-1]["step"]) + 5  # all that was lost is done again
+    resumed, whole = make(run, **settings), make(tmp_path / "whole", **settings)
+    stop_at(resumed, end)
+    stop_at(whole, end)
+    resumed.fit(resume=True)
+    whole.fit()
+    assert same(weights(resumed), weights(whole))
+    assert [record["step"] for record in read_log(run)] == list(range(1, end + 1))
+    assert (resumed.state.best, resumed.state.best_step) == (whole.state.best, whole.state.best_step)
+    best, best_whole = (load_tensors(folder / "model.safetensors")[0] for folder in (run, tmp_path / "whole"))
+    assert same(best, best_whole)
 
 
 def test_killed_before_its_first_checkpoint_it_begins_again(tmp_path: Path) -> None:
@@ -238,12 +267,12 @@ def test_average_is_the_running_mean_that_it_says(tmp_path: Path) -> None:
     trainer = make(tmp_path / "run", steps=3, ema=0.5)
     path: list[Tensor] = []
     trainer.progress = lambda progress: path.append(trainer.model.layer.weight.detach().clone())  # type: ignore[union-attr]
-    start = trainer.average["layer.weight"].clone()
+    start = trainer.state.average["layer.weight"].clone()
     trainer.fit()
     for step, tensor in enumerate(path):
         decay = min(0.5, (1 + step) / (10 + step))
         start = decay * start + (1 - decay) * tensor
-    torch.testing.assert_close(trainer.average["layer.weight"], start)
+    torch.testing.assert_close(trainer.state.average["layer.weight"], start)
 
 
 def test_best_weights_are_kept(tmp_path: Path) -> None:
@@ -303,8 +332,16 @@ def test_resuming_nothing_or_something_else_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("steps", 0), ("batch", 0), ("learning_rate", 0.0), ("learning_rate", math.inf), ("ema", 1.0),
-        ("decay_share", 0.0), ("betas", (0.9,)), ("weight_decay", math.nan), ("clip_norm", -1.0), ("warmup_steps", -1),
+        ("steps", 0),
+        ("batch", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", math.inf),
+        ("ema", 1.0),
+        ("decay_share", 0.0),
+        ("betas", (0.9,)),
+        ("weight_decay", math.nan),
+        ("clip_norm", -1.0),
+        ("warmup_steps", -1),
     ],
 )
 def test_settings_out_of_range(name: str, value: object) -> None:

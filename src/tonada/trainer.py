@@ -1,8 +1,8 @@
 """The one trainer: it takes an optimizer step between the yields of a model's ``losses``, and can always be resumed.
 
 A run is a function of (config, data, seed): batches depend on the step alone, dropout and other draws inside the model
-are seeded per step, and ``trainer.safetensors`` holds everything else (weights, optimizer state, moving average, best
-score). Killed at any moment, a run resumes from its last checkpoint to exactly the same weights.
+are seeded per step, and everything else is in the ``RunState``, which is saved. Killed at any moment, a run resumes
+from its last checkpoint to exactly the same weights.
 """
 
 from __future__ import annotations
@@ -17,20 +17,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
-from tonada.checkpoint import load_into, load_tensors, model_tensors, save_tensors
+from tonada.checkpoint import load_into, model_tensors
 from tonada.config import write_toml
-from tonada.errors import CheckpointError, TrainingError
+from tonada.errors import TrainingError
 from tonada.files import translated_errors
 from tonada.model import Batch, Model
 from tonada.optimizers import make_optimizers
+from tonada.resuming import RunState
 from tonada.runs import rewind_log, save_model
 from tonada.schedules import learning_rate_factor
 from tonada.seeding import key
 from tonada.training import Progress, TrainerConfig, TrainingResult, precision_of
-
-_FACTS = ("step", "best", "best_step", "seconds")  # of the trainer, that a checkpoint keeps beside tensors
 
 
 class BatchSource(Protocol):
@@ -80,12 +78,12 @@ class Trainer:
         self.model, self.source, self.config, self.run = model, source, config, run
         self.tables, self.validate, self.observe, self.progress = tables, validate, observe, progress
         self.device = next(model.parameters()).device
-        self.names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.precision = precision_of(config.precision, self.device.type)
         self.groups = model.groups()
-        self.optimizers = {
+        names = {id(parameter): name for name, parameter in model.named_parameters()}
+        optimizers = {
             group: make_optimizers(
-                [(self.names[id(parameter)], parameter) for parameter in parameters],
+                [(names[id(parameter)], parameter) for parameter in parameters],
                 name=config.optimizer,
                 learning_rate=config.learning_rate,
                 weight_decay=config.weight_decay,
@@ -94,10 +92,15 @@ class Trainer:
             )
             for group, parameters in self.groups.items()
         }
-        self.average = {name: tensor.clone() for name, tensor in model_tensors(model).items()} if config.ema else {}
+        self.state = RunState(
+            model=model,
+            optimizer_name=config.optimizer,
+            optimizers=optimizers,
+            average={name: tensor.clone() for name, tensor in model_tensors(model).items()} if config.ema else {},
+        )
         if config.compile:
             model.compile()
-        self.step, self.best, self.best_step, self.seconds = 0, math.inf, -1, 0.0
+        self._checkpoint = run / "trainer.safetensors"
         self._stop, self._reason = threading.Event(), "finished"
 
     def request_stop(self, reason: str) -> None:
@@ -128,57 +131,57 @@ class Trainer:
         CheckpointError
             The checkpoint to resume from is absent or does not fit.
         """
-        config, started = self.config, time.monotonic()
+        config, state, started = self.config, self.state, time.monotonic()
         if resume:
-            self._restore()
-            rewind_log(self.run, self.step)
+            state.restore(self._checkpoint)
+            rewind_log(self.run, state.step)
             write_toml(self.run / "config.toml", self.tables)
         else:
             save_model(self.run, self.model, self.tables)
-            self._save()  # killed before the first checkpoint it begins again, with the same weights
-        before, first, saved, last_save = self.seconds, self.step, self.step, time.monotonic()
+            state.save(self._checkpoint)  # killed before the first checkpoint it begins again, with the same weights
+        before, first, saved, last_save = state.seconds, state.step, state.step, time.monotonic()
         self.model.train()
-        while self.step < config.steps and not self._stop.is_set():
+        while state.step < config.steps and not self._stop.is_set():
             record = self._train_step()
-            self.step += 1
-            self.seconds = before + time.monotonic() - started
-            done = self.step == config.steps
-            record["seconds"] = round(self.seconds, 2)
-            if self.validate is not None and (done or self.step % config.validate_every == 0):
+            state.step += 1
+            state.seconds = before + time.monotonic() - started
+            done = state.step == config.steps
+            record["seconds"] = round(state.seconds, 2)
+            if self.validate is not None and (done or state.step % config.validate_every == 0):
                 self._validate(record)
-                if config.patience and self.step - self.best_step >= config.patience * config.validate_every:
+                if config.patience and state.step - state.best_step >= config.patience * config.validate_every:
                     self.request_stop("no improvement")
             else:
                 self._log(record)
             if max_seconds is not None and time.monotonic() - started >= max_seconds:
                 self.request_stop("time")
             if done or self._stop.is_set() or time.monotonic() - last_save >= config.checkpoint_minutes * 60:
-                self._save()
-                last_save, saved = time.monotonic(), self.step
+                state.save(self._checkpoint)
+                last_save, saved = time.monotonic(), state.step
             if self.progress is not None:
-                left = (time.monotonic() - started) / (self.step - first) * (config.steps - self.step)
-                self.progress(Progress(step=self.step, steps=config.steps, record=record, seconds_left=left))
-        if saved != self.step:  # the wish to stop came after the last look at it
-            self._save()
+                left = (time.monotonic() - started) / (state.step - first) * (config.steps - state.step)
+                self.progress(Progress(step=state.step, steps=config.steps, record=record, seconds_left=left))
+        if saved != state.step:  # the wish to stop came after the last look at it
+            state.save(self._checkpoint)
         if self.validate is None:
-            save_model(self.run, self.model, self.tables, weights=self.average or None)
-        return TrainingResult(reason=self._reason, step=self.step, best=self.best, best_step=self.best_step)
+            save_model(self.run, self.model, self.tables, weights=state.average or None)
+        return TrainingResult(reason=self._reason, step=state.step, best=state.best, best_step=state.best_step)
 
     def _train_step(self) -> dict[str, Any]:
         """Take one optimizer step per yield; the micro-batches' generators advance together."""
-        config = self.config
-        torch.manual_seed(key(config.seed, "model", self.step) & (2**63 - 1))
+        config, step = self.config, self.state.step
+        torch.manual_seed(key(config.seed, "model", step) & (2**63 - 1))
         factor = learning_rate_factor(
             config.schedule,
-            self.step,
+            step,
             steps=config.steps,
             warmup_steps=config.warmup_steps,
             decay_share=config.decay_share,
         )
-        numbers = range(self.step * config.accumulate, (self.step + 1) * config.accumulate)
+        numbers = range(step * config.accumulate, (step + 1) * config.accumulate)
         batches = [{name: t.to(self.device) for name, t in self.source.batch(number).items()} for number in numbers]
-        generators = [self.model.losses(batch, self.step) for batch in batches]
-        record: dict[str, Any] = {"step": self.step + 1, "learning_rate": config.learning_rate * factor, "loss": {}}
+        generators = [self.model.losses(batch, step) for batch in batches]
+        record: dict[str, Any] = {"step": step + 1, "learning_rate": config.learning_rate * factor, "loss": {}}
         while True:
             sums: dict[str, float] = {}
             group = None
@@ -196,7 +199,7 @@ class Trainer:
                 break
             total = sum(sums.values())
             if not math.isfinite(total):
-                raise TrainingError(self.step + 1, group, total)
+                raise TrainingError(step + 1, group, total)
             record["loss"][group] = sums
             record["gradient_norm"] = self._optimize(group, factor)
         self._update_average()
@@ -205,7 +208,7 @@ class Trainer:
     def _optimize(self, group: str, factor: float) -> float:
         """Clip, step, and clear all gradients (a generator's loss also reaches its discriminator)."""
         norm = torch.nn.utils.clip_grad_norm_(self.groups[group], self.config.clip_norm or torch.inf)
-        for optimizer in self.optimizers[group]:
+        for optimizer in self.state.optimizers[group]:
             for entry in optimizer.param_groups:
                 entry["lr"] = self.config.learning_rate * factor
             optimizer.step()
@@ -215,13 +218,14 @@ class Trainer:
     @torch.no_grad()
     def _update_average(self) -> None:
         """Move the average towards the weights; the decay warms up, so that early weights are forgotten."""
-        if self.average:
-            decay = min(self.config.ema, (1 + self.step) / (10 + self.step))
+        average, step = self.state.average, self.state.step
+        if average:
+            decay = min(self.config.ema, (1 + step) / (10 + step))
             for name, tensor in model_tensors(self.model).items():
                 if tensor.is_floating_point():
-                    self.average[name].lerp_(tensor, 1.0 - decay)
+                    average[name].lerp_(tensor, 1.0 - decay)
                 else:
-                    self.average[name].copy_(tensor)
+                    average[name].copy_(tensor)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         plain = self.precision is torch.float32
@@ -230,21 +234,22 @@ class Trainer:
     def _validate(self, record: dict[str, Any]) -> None:
         """Score the averaged (or plain) weights, keep them as the run's model if they are the best so far, and log."""
         assert self.validate is not None
-        plain = {name: tensor.clone() for name, tensor in model_tensors(self.model).items()} if self.average else {}
-        if self.average:
-            load_into(self.model, self.average, self.run)
+        state = self.state
+        plain = {name: tensor.clone() for name, tensor in model_tensors(self.model).items()} if state.average else {}
+        if state.average:
+            load_into(self.model, state.average, self.run)
         self.model.eval()
         with torch.no_grad(), self._autocast():
             scores = {name: float(value) for name, value in self.validate(self.model).items()}
         if not math.isfinite(scores["score"]):
-            raise TrainingError(self.step, "validation", scores["score"])
-        if scores["score"] < self.best:
-            self.best, self.best_step = scores["score"], self.step
+            raise TrainingError(state.step, "validation", scores["score"])
+        if scores["score"] < state.best:
+            state.best, state.best_step = scores["score"], state.step
             save_model(self.run, self.model, self.tables)
         record["validation"] = scores
         self._log(record)  # before the observer, who may draw the log
         if self.observe is not None:
-            self.observe(self.model, self.step)
+            self.observe(self.model, state.step)
         if plain:
             load_into(self.model, plain, self.run)
         self.model.train()
@@ -253,48 +258,3 @@ class Trainer:
         path = self.run / "log.jsonl"
         with translated_errors(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
-
-    def _state(self) -> dict[str, tuple[torch.optim.Optimizer, Tensor, str]]:
-        """Name the optimizers' state: ``group/parameter/`` → (optimizer, parameter)."""
-        return {
-            f"optimizer/{group}/{index}/{self.names[id(parameter)]}": (optimizer, parameter, self.names[id(parameter)])
-            for group, optimizers in self.optimizers.items()
-            for index, optimizer in enumerate(optimizers)
-            for entry in optimizer.param_groups
-            for parameter in entry["params"]
-        }
-
-    def _save(self) -> None:
-        """Write everything that resuming needs into one file: it is either the old state or the new one."""
-        tensors = {f"model/{name}": tensor for name, tensor in model_tensors(self.model).items()}
-        tensors |= {f"average/{name}": tensor for name, tensor in self.average.items()}
-        for prefix, (optimizer, parameter, _) in self._state().items():
-            for name, value in optimizer.state[parameter].items():
-                tensors[f"{prefix}/{name}"] = value
-        facts = {name: getattr(self, name) for name in _FACTS} | {"optimizer": self.config.optimizer}
-        save_tensors(self.run / "trainer.safetensors", tensors, {"state": json.dumps(facts)})
-
-    def _restore(self) -> None:
-        path = self.run / "trainer.safetensors"
-        tensors, metadata = load_tensors(path)
-
-        def below(prefix: str) -> dict[str, Tensor]:
-            return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-
-        if "state" not in metadata:
-            raise CheckpointError(f"{path}: is no checkpoint of a run; it does not say its step")
-        facts = json.loads(metadata["state"])
-        if (optimizer_name := facts.get("optimizer")) not in (self.config.optimizer, None):
-            raise CheckpointError(f"{path}: the run's optimizer is {optimizer_name}, not {self.config.optimizer}")
-        load_into(self.model, below("model/"), path)
-        if below("average/").keys() != self.average.keys():
-            raise CheckpointError(f"{path}: the moving average does not fit this run's setting of ema")
-        self.average = {name: tensor.to(self.device) for name, tensor in below("average/").items()}
-        for prefix, (optimizer, parameter, name) in self._state().items():
-            state = below(f"{prefix}/")
-            wrong = [key for key, value in state.items() if value.ndim and value.shape != parameter.shape]
-            if wrong:
-                raise CheckpointError(f"{path}: the optimizer's '{wrong[0]}' of '{name}' does not fit the model")
-            # torch's AdamW keeps its step count on the CPU, everything else beside the parameter.
-            optimizer.state[parameter] = {k: v.to(self.device) if v.ndim else v for k, v in state.items()}
-        self.step, self.best, self.best_step, self.seconds = (facts[name] for name in _FACTS)
