@@ -17,7 +17,6 @@ import csv
 import hashlib
 import io
 import json
-import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonada.errors import DataError, UnknownNameError
-from tonada.files import translated_errors, utf8
+from tonada.files import temporary_sibling, translated_errors, utf8
 
 SPLITS = ("train", "validation", "test")
 FORMAT = 1
@@ -94,7 +93,7 @@ def write_dataset(
         The disk is full.
     """
     require_free(folder, overwrite=overwrite)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    temporary = temporary_sibling(folder, "tmp")
     try:
         with translated_errors(folder):
             temporary.mkdir(parents=True)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import re
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tonada.errors import DataError, ResourceError
+
+STALE_S = 3600.0
+"""What was left unchanged for so long, in seconds, belongs to a process that was killed."""
 
 
 @contextmanager
@@ -60,6 +66,38 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # the first error is the one to tell
             temporary.unlink(missing_ok=True)
+
+
+def temporary_sibling(path: Path, ending: str) -> Path:
+    """Give a hidden name beside ``path``, ``.NAME.xxxxxxxx.ENDING``, that no other process has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.{ending}")
+
+
+def remove_stale_siblings(path: Path, *endings: str) -> None:
+    """Remove what processes that were killed left beside ``path`` under the names of `temporary_sibling`.
+
+    Files and folders that changed within the last hour stay: another process may be at work on them.
+
+    Parameters
+    ----------
+    path
+        The target that they were made for; siblings of other targets stay.
+    *endings
+        As they were given to `temporary_sibling`.
+    """
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.(?:{'|'.join(map(re.escape, endings))})")
+    siblings: list[Path] = []
+    with suppress(OSError):  # here as below: what cannot be seen or removed must not be in anybody's way
+        siblings = [one for one in path.parent.iterdir() if name.fullmatch(one.name)]
+    for sibling in siblings:
+        with suppress(OSError):
+            is_folder = sibling.is_dir() and not sibling.is_symlink()
+            parts = [sibling, *sibling.iterdir()] if is_folder else [sibling]
+            if time.time() - max(part.lstat().st_mtime for part in parts) > STALE_S:
+                if is_folder:
+                    shutil.rmtree(sibling)
+                else:
+                    sibling.unlink()
 
 
 def utf8(text: str) -> bytes:

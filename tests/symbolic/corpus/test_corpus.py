@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -130,6 +131,24 @@ def test_single_files_and_other_tokenizers(tmp_path: Path) -> None:
     config = {"velocity_step": 8}
     report = prepare_corpus([music / "a.mid"], tmp_path / "coarse", tokenizer_config=config)
     assert Dataset(report.folder).codec_config["velocity_step"] == 8
+
+
+def test_what_a_killed_preparation_left_is_removed(tmp_path: Path) -> None:
+    source = write_pieces(tmp_path / "set", {"0.mid": 0, "1.mid": 1})
+    work = tmp_path / "work"
+    others = {".data.0123wxyz.ids", ".data2.0123abcd.ids", ".data.0123abcd.csv", "data.0123abcd.ids", ".x.0123abcd.tmp"}
+    for name in (*others, ".data.0123abcd.tmp", ".data.89abcdef.tmp", ".data.00000000.tmp"):
+        (work / name).mkdir(parents=True)
+        (work / name / "shard.npy").touch()
+    (work / ".data.11111111.ids").touch()
+    (work / ".data.22222222.ids").touch()
+    more_than_an_hour_ago = time.time() - 3700
+    for path in work.rglob("*"):
+        os.utime(path, (more_than_an_hour_ago, more_than_an_hour_ago))
+    os.utime(work / ".data.22222222.ids")  # these two may still be in use
+    os.utime(work / ".data.00000000.tmp" / "shard.npy")
+    prepare_corpus([source], work / "data", validation_share=0.0, test_share=0.0, jobs=1)
+    assert {path.name for path in work.iterdir()} == {*others, ".data.22222222.ids", ".data.00000000.tmp", "data"}
 
 
 def test_selection_by_column(tmp_path: Path) -> None:

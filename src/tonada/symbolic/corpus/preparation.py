@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -17,7 +16,7 @@ from tonada import registry
 from tonada.config import from_mapping, to_mapping
 from tonada.data import SPLITS, Piece, require_free, write_dataset
 from tonada.errors import ConfigError, DataError
-from tonada.files import translated_errors
+from tonada.files import remove_stale_siblings, temporary_sibling, translated_errors
 from tonada.symbolic.corpus.composers import composer_in_path
 from tonada.symbolic.corpus.reading import Reading, read_all
 from tonada.symbolic.corpus.selection import parse_selection, select
@@ -147,7 +146,8 @@ def prepare_corpus(
 
     with translated_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    spill = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.ids")
+    remove_stale_siblings(folder, "tmp", "ids")
+    spill = temporary_sibling(folder, "ids")
     try:
         pieces: list[Candidate] = []
         stored: list[_Stored] = []
