@@ -3,7 +3,8 @@
 The prompt is the first ten seconds of every piece of the validation split, the continuation the thirty seconds that
 follow; the model's is made with seed 1, once, unpicked. A metric's range is that from the 5 % to the 95 % quantile of
 the real continuations: of real music nine in ten lie inside. Then seeds 1 to 8 of a built-in melody and of three
-validation pieces (the first, the middle and the last of the catalogue), held against the same ranges.
+validation pieces (the first, the middle and the last of the catalogue), held against the same ranges. The melody's
+seed s is what ``tonada compose fur-elise --seed s`` makes.
 
 Two tables on stdout, as Markdown; ``--output FOLDER`` also writes them as JSON, and a piano roll and a MIDI file for
 each of the 32 continuations.
@@ -29,7 +30,7 @@ from tonada.symbolic.lanes import StopRule
 from tonada.symbolic.midi import read_midi, write_midi
 from tonada.symbolic.models.gpt import GPT
 from tonada.symbolic.notes import Notes
-from tonada.symbolic.pedal import fold_pedal
+from tonada.symbolic.prompts import take_prompt
 from tonada.symbolic.sampling import SamplingConfig
 from tonada.symbolic.score import Score
 from tonada.symbolic.tokenizers.base import Tokenizer
@@ -41,10 +42,11 @@ MELODY = "fur-elise"
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """The beginning of a piece, from its first note on, and what really follows (nothing, for a melody)."""
+    """The beginning of a piece, when its continuation begins, and what really follows (nothing, for a melody)."""
 
     name: str
     notes: Notes
+    join_s: float
     real: Notes
 
 
@@ -56,20 +58,26 @@ def prompts(dataset: Dataset, tokenizer: Tokenizer) -> Iterator[Prompt]:
         if float(notes.onset_s[-1]) >= PROMPT_S + CONTINUATION_S:
             real = notes.between(PROMPT_S, PROMPT_S + CONTINUATION_S).shifted(-PROMPT_S)
             title = f"{piece.metadata['composer']}, {piece.metadata['title']}"
-            yield Prompt(name=title, notes=notes.between(0.0, PROMPT_S), real=real)
+            yield Prompt(name=title, notes=notes.between(0.0, PROMPT_S), join_s=PROMPT_S, real=real)
 
 
-def continuation(
-    model: GPT, tokenizer: Tokenizer, prompt: Notes, start_s: float, seed: int, temperature: float
-) -> Notes:
-    """Continue a prompt for thirty seconds, counted from ``start_s``; without the prompt."""
+def melody_prompt() -> Prompt:
+    """Take the built-in melody whole, as ``compose`` does."""
+    taken = take_prompt(read_midi(examples()[MELODY]))
+    return Prompt(name=MELODY, notes=taken.notes, join_s=taken.join_s, real=Notes.empty())
+
+
+def continuation(model: GPT, tokenizer: Tokenizer, prompt: Prompt, seed: int, temperature: float) -> Notes:
+    """Continue a prompt for thirty seconds, counted from its join, as variation 1 of ``compose``; without it."""
     generation = generate(
         model,
         tokenizer,
-        tokenizer.prompt_ids(prompt),
+        tokenizer.prompt_ids(prompt.notes),
         until=StopRule(max_seconds=CONTINUATION_S, allow_end=False),
         sampling=SamplingConfig(seed=seed, temperature=temperature),
-        start_s=start_s,
+        lanes=[1],
+        prompt=prompt.notes,
+        start_s=prompt.join_s,
     )
     return generation.run()[0].alone()
 
@@ -116,28 +124,24 @@ def main() -> None:
     chosen = every[:: arguments.every]
     made = []
     for prompt in chosen:
-        made.append(continuation(model, tokenizer, prompt.notes, PROMPT_S, 1, arguments.temperature))
+        made.append(continuation(model, tokenizer, prompt, 1, arguments.temperature))
         sys.stderr.write(f"\r{len(made)} of {len(chosen)} prompts")
     sys.stderr.write("\n")
     names = [prompt.name for prompt in chosen]
     comparison = compare_continuations([prompt.real for prompt in chosen], made, prompts=names)
-    melody = fold_pedal(read_midi(examples()[MELODY]))
-    shown = [Prompt(name=MELODY, notes=melody, real=Notes.empty()), every[0], every[len(every) // 2], every[-1]]
+    shown = [melody_prompt(), every[0], every[len(every) // 2], every[-1]]
     found: dict[str, dict[str, list[float]]] = {}
     for number, prompt in enumerate(shown):
-        start_s = prompt.notes.end_s if prompt.name == MELODY else PROMPT_S
-        versions = [
-            continuation(model, tokenizer, prompt.notes, start_s, seed, arguments.temperature) for seed in SEEDS
-        ]
+        versions = [continuation(model, tokenizer, prompt, seed, arguments.temperature) for seed in SEEDS]
         found[prompt.name] = {metric: list(values) for metric, values in describe_all(versions, COMPARED).items()}
         if arguments.output is not None:
             arguments.output.mkdir(parents=True, exist_ok=True)
             for seed, notes in zip(SEEDS, versions, strict=True):
-                whole = Notes.concatenate(prompt.notes, notes.shifted(start_s))
+                whole = Notes.concatenate(prompt.notes, notes.shifted(prompt.join_s))
                 path = arguments.output / f"prompt-{number}-seed-{seed}"
                 write_midi(Score.from_notes(whole), path.with_suffix(".mid"))
                 title = f"{prompt.name}, seed {seed}"
-                draw_roll(whole, path.with_suffix(".png"), continuation_from_s=start_s, title=title)
+                draw_roll(whole, path.with_suffix(".png"), continuation_from_s=prompt.join_s, title=title)
     first = ranges_table(comparison)
     second = seeds_table(found, comparison)
     sys.stdout.write(f"{len(chosen)} prompts, temperature {arguments.temperature}\n\n{first}\n\n{second}\n")
