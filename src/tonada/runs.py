@@ -9,7 +9,8 @@
       log.jsonl           one line a record
       report.html  samples/
 
-A run folder is a model folder, too. Every file is written to a temporary name and renamed.
+A run folder is a model folder, too. Every file but the log, which is appended, is written to a temporary name and
+renamed.
 """
 
 from __future__ import annotations
