@@ -112,8 +112,11 @@ def require_free(folder: Path, *, overwrite: bool = False) -> None:
     Raises
     ------
     DataError
-        It holds something else, or a data set and ``overwrite`` is False.
+        It holds something else, or a data set and ``overwrite`` is False; or it is the current folder, which cannot
+        be replaced as a whole.
     """
+    if folder.resolve() == Path.cwd():
+        raise DataError(folder, "is the current folder; name a new one, for example -o DATA")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         if not all((folder / name).is_file() for name in ("manifest.json", "catalogue.csv")):
             raise DataError(folder, "exists and is no prepared data set; choose another folder with -o")
