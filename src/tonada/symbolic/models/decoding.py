@@ -153,9 +153,9 @@ class Position:
         if self._rows is None:
             return F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
         tables, rows, starts = self._rows
-        logits = (queries * queries.shape[-1] ** -0.5) @ keys.transpose(-1, -2)
+        logits = (keys @ (queries * queries.shape[-1] ** -0.5).transpose(-1, -2)).squeeze(-1)
         if bias is not None:
-            logits += bias
+            logits += bias.squeeze(-2)
         weights = logits.softmax(-1).view(-1)
         return torch.embedding_bag(tables[block], rows, starts, per_sample_weights=weights)[0]
 
