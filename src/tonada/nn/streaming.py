@@ -38,7 +38,7 @@ def plan_linear(weight: Tensor, bias: Tensor | None, lanes: int) -> Function:
         For how many rows.
     """
     if weight.device.type == "cpu" and lanes == 1:
-        return WeightedRows(weight, bias)
+        return plan_weighted_rows(weight, bias)
     if can_pack(weight):
         packed = torch.ops.mkldnn._reorder_linear_weight(weight, lanes)
         multiply = torch.ops.mkldnn._linear_pointwise.default
@@ -81,23 +81,13 @@ def plan_layer(layer: nn.Linear, lanes: int, norm: nn.LayerNorm | nn.RMSNorm | N
     return lambda x: multiply(x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).hypot(floor))
 
 
-class WeightedRows:
-    """A linear layer on one row: ``[1, D] → [1, K]``, the sum of the transposed weight's rows, weighted by x.
+def plan_weighted_rows(weight: Tensor, bias: Tensor | None) -> Function:
+    """Lay a linear layer out for one row, ``[1, D] → [1, K]``: rows of the transposed weight, weighted and summed."""
+    rows = weight.t().contiguous()
+    every_row = torch.arange(len(rows), dtype=torch.int32)  # half the memory traffic of int64
+    start = torch.zeros(1, dtype=torch.int32)
 
-    Parameters
-    ----------
-    weight
-        ``[K, D]``; it is copied.
-    bias
-        ``[K]``, or None.
-    """
+    def multiply(x: Tensor) -> Tensor:
+        return torch.embedding_bag(rows, every_row, start, False, 0, False, x.view(-1))[0]
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self._rows, self._bias = weight.t().contiguous(), bias
-        self._every_row = torch.arange(len(self._rows), dtype=torch.int32)  # half the memory traffic of int64
-        self._start = torch.zeros(1, dtype=torch.int32)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Multiply ``[1, D]``."""
-        product = torch.embedding_bag(self._rows, self._every_row, self._start, False, 0, False, x.view(-1))[0]
-        return product if self._bias is None else product.add_(self._bias)
+    return multiply if bias is None else lambda x: multiply(x).add_(bias)

@@ -86,8 +86,8 @@ def distribution(logits: NDArray[np.floating], allowed: Bools, sampling: Samplin
     if sampling.top_p < 1.0:
         falling = np.sort(weights, axis=-1)[:, ::-1]
         mass = falling.cumsum(axis=-1)
-        last = (mass < sampling.top_p * mass[:, -1:]).sum(axis=-1, keepdims=True)
-        weights[weights < np.take_along_axis(falling, last, axis=-1)] = 0.0
+        last = (mass < sampling.top_p * mass[:, -1:]).sum(axis=-1)
+        weights[weights < falling[np.arange(len(falling)), last][:, None]] = 0.0
     if sampling.min_p > 0.0:
         weights[weights < sampling.min_p] = 0.0
     weights /= weights.sum(axis=-1, keepdims=True)
@@ -144,10 +144,13 @@ def sample(logits: NDArray[np.floating], allowed: Bools, sampling: SamplingConfi
         return chosen
     if not np.isfinite(logits).all():
         raise CheckpointError("the model's logits are not numbers: its weights are damaged, or its training diverged")
+    legal = np.flatnonzero(allowed.any(axis=0))  # mostly those of one slot: a fraction of the vocabulary
+    logits, allowed = logits[:, legal], allowed[:, legal]
     if sampling.temperature == 0.0:
-        chosen = np.where(allowed, logits, -np.inf).argmax(axis=-1)
-        return chosen
-    return draw(distribution(logits, allowed, sampling), uniforms)
+        chosen = legal[np.where(allowed, logits, -np.inf).argmax(axis=-1)]
+    else:
+        chosen = legal[draw(distribution(logits, allowed, sampling), uniforms)]
+    return chosen
 
 
 class Uniforms:

@@ -10,6 +10,7 @@ import torch
 
 from tonada.errors import ConfigError
 from tonada.nn.streaming import can_pack
+from tonada.symbolic.models import decoding
 from tonada.symbolic.models.gpt import GPT, GPTConfig
 
 VOCABULARY, CONTEXT = 40, 24
@@ -182,8 +183,11 @@ def assert_same(actual: torch.Tensor, expected: torch.Tensor) -> None:
 
 @every_kind
 @pytest.mark.parametrize("lanes", [1, 3])
-@pytest.mark.parametrize("prompt", [0, 9])
-def test_reading_single_ids_is_the_forward_pass(kind: dict[str, Any], lanes: int, prompt: int) -> None:
+@pytest.mark.parametrize(("prompt", "many_rows"), [(0, 0), (9, 0), (9, 10_000)])
+def test_reading_single_ids_is_the_forward_pass(
+    kind: dict[str, Any], lanes: int, prompt: int, many_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "MANY_ROWS", many_rows)  # both ways to attend
     model, ids = make_model(**kind), random_ids(lanes, CONTEXT)
     cache = model.start_cache(lanes)
     with torch.no_grad():
@@ -209,8 +213,10 @@ def test_single_ids_and_longer_parts_take_turns(kind: dict[str, Any]) -> None:
             assert_same(logits, expected[:, start - 1])
 
 
+@pytest.mark.parametrize("many_rows", [0, 10_000])
 @pytest.mark.parametrize("lanes", [[0], [2, 0], [0, 1, 2, 1, 0]])
-def test_lanes_go_on_in_another_cache(lanes: list[int]) -> None:
+def test_lanes_go_on_in_another_cache(lanes: list[int], many_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MANY_ROWS", many_rows)
     model, ids = make_model(), random_ids(3, CONTEXT)
     cache = model.start_cache(3)
     with torch.no_grad():
