@@ -45,7 +45,7 @@ def plan_rotation(cosine: Tensor, sine: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 
 class BlockPlan:
-    """One Transformer block on one position of every lane.
+    """What one Transformer block does to one position of every lane.
 
     Parameters
     ----------
@@ -56,55 +56,15 @@ class BlockPlan:
     """
 
     def __init__(self, block: Block, cache: KeyValueCache) -> None:
-        lanes = cache.batch
-        attention, feedforward = block.attention, block.feedforward
-        dtype = attention.qkv.weight.dtype
-        self._qkv, self._out = plan_layer(attention.qkv, lanes, block.attention_norm), plan_layer(attention.out, lanes)
-        self._up = plan_layer(feedforward.up, lanes, block.feedforward_norm)
-        self._down = plan_layer(feedforward.down, lanes)
-        self._gated, self._dtype = feedforward.gated, dtype
-        self._relative = None
+        attention, feedforward, lanes = block.attention, block.feedforward, cache.batch
+        self.qkv, self.out = plan_layer(attention.qkv, lanes, block.attention_norm), plan_layer(attention.out, lanes)
+        self.up = plan_layer(feedforward.up, lanes, block.feedforward_norm)
+        self.down = plan_layer(feedforward.down, lanes)
+        self.gated = feedforward.gated
+        self.relative = None
         if attention.relative is not None:
             table = attention.relative.detach().float()
-            self._relative = (table * table.shape[1] ** -0.5).t().contiguous().to(cache.dtype)
-
-    def add_attention(
-        self, x: Tensor, rotation: tuple[Tensor, Tensor] | None, heads: Heads, index: int, position: Position
-    ) -> None:
-        """Add attention's output to the residual stream.
-
-        Parameters
-        ----------
-        x
-            Float32 ``[B, D]``, changed in place.
-        rotation
-            Of this position, from ``plan_rotation``.
-        heads
-            Buffers for these lanes.
-        index
-            Which block this is.
-        position
-            In the cache.
-        """
-        qkv = self._qkv(x).view(heads.all.shape)
-        if rotation is None:
-            heads.all.copy_(qkv)
-        else:
-            torch.addcmul(qkv * rotation[0], qkv.roll(qkv.shape[-1] // 2, -1), rotation[1], out=heads.all)
-        position.places[index].copy_(heads.keys_and_values)
-        bias = None if self._relative is None else heads.queries @ self._relative[:, -position.length :]
-        attended = position.attend(index, heads.queries, bias).reshape(x.shape)
-        x += self._out(attended if attended.dtype == self._dtype else attended.to(self._dtype))
-
-    def add_feedforward(self, x: Tensor) -> None:
-        """Add the feed-forward layer's output to the residual stream ``x``, float32 ``[B, D]``, in place."""
-        hidden = self._up(x)
-        if self._gated:
-            gate, value = hidden.chunk(2, dim=-1)
-            hidden = F.silu(gate) * value
-        else:
-            hidden = F.gelu(hidden)
-        x += self._down(hidden)
+            self.relative = (table * table.shape[1] ** -0.5).t().contiguous().to(cache.dtype)
 
 
 class Heads:
@@ -122,49 +82,31 @@ class Heads:
         self.keys_and_values = self.all[:, 1:].transpose(0, 1)
 
 
-class Position:
-    """The next position of a cache: where its keys and values go, and attention to it and all before it.
+def attend_by_rows(
+    queries: Tensor, keys: Tensor, bias: Tensor | None, table: Tensor, rows: Tensor, starts: Tensor
+) -> Tensor:
+    """Attend from one position of every lane, with values as weighted sums of a table's rows.
 
     Parameters
     ----------
-    cache
-        With room for one more position.
+    queries
+        ``[B, H, 1, E]``.
+    keys
+        ``[B, H, N, E]``.
+    bias
+        Added to the scaled products, ``[B, H, 1, N]``, or None.
+    table, rows, starts
+        From ``KeyValueCache.value_rows``.
+
+    Returns
+    -------
+    Tensor
+        ``[B · H, E]``.
     """
-
-    def __init__(self, cache: KeyValueCache) -> None:
-        self.length = cache.length + 1
-        self.places, self._so_far = cache.places()
-        _, lanes, heads, _ = self.places[0].shape
-        self._rows = None
-        if self.places[0].device.type == "cpu" and lanes * heads * self.length >= MANY_ROWS:
-            self._rows = cache.value_rows()
-
-    def attend(self, block: int, queries: Tensor, bias: Tensor | None) -> Tensor:
-        """Attend from ``[B, H, 1, E]``.
-
-        Parameters
-        ----------
-        block
-            Whose keys and values.
-        queries
-            ``[B, H, 1, E]``.
-        bias
-            Added to the scaled products with the keys, ``[B, H, 1, N]``, or None.
-
-        Returns
-        -------
-        Tensor
-            ``B · H · E`` numbers in this order.
-        """
-        keys, values = self._so_far[2 * block], self._so_far[2 * block + 1]
-        if self._rows is None:
-            return F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
-        tables, rows, starts = self._rows
-        logits = (keys @ (queries * queries.shape[-1] ** -0.5).transpose(-1, -2)).squeeze(-1)
-        if bias is not None:
-            logits += bias.squeeze(-2)
-        weights = logits.softmax(-1).view(-1)
-        return torch.embedding_bag(tables[block], rows, starts, per_sample_weights=weights)[0]
+    logits = (keys @ (queries * queries.shape[-1] ** -0.5).transpose(-1, -2)).squeeze(-1)
+    if bias is not None:
+        logits += bias.squeeze(-2)
+    return torch.embedding_bag(table, rows, starts, per_sample_weights=logits.softmax(-1).view(-1))[0]
 
 
 class DecodingPlan:
@@ -193,6 +135,8 @@ class DecodingPlan:
     def step(self, ids: Tensor, cache: KeyValueCache) -> Tensor:
         """Read one id per lane.
 
+        All in one function: calls cost a small model more than some of its arithmetic.
+
         Parameters
         ----------
         ids
@@ -205,15 +149,41 @@ class DecodingPlan:
         Tensor
             The logits that follow, float32 ``[B, V]``.
         """
+        position, positions = cache.length, cache.length + 1
         if len(self._heads.all) != cache.batch:
             self._heads = Heads(cache)
+        qkv, queries, keys_and_values = self._heads.all, self._heads.queries, self._heads.keys_and_values
+        half_width, dtype = qkv.shape[-1] // 2, self._embedding.dtype
+        many_rows = qkv.device.type == "cpu" and len(qkv) * qkv.shape[2] * positions >= MANY_ROWS
+        tables, rows, starts = cache.value_rows() if many_rows else ((), None, None)
+        places, so_far = cache.places()
+
         x = F.embedding(ids, self._embedding).float()
         if self._positions is not None:
-            x += self._positions[cache.length]
-        rotation = None if self._rotation is None else self._rotation[cache.length]
-        position = Position(cache)
+            x += self._positions[position]
         for index, block in enumerate(self._blocks):
-            block.add_attention(x, rotation, self._heads, index, position)
-            block.add_feedforward(x)
+            new = block.qkv(x).view(qkv.shape)
+            if self._rotation is None:
+                qkv.copy_(new)
+            else:
+                factor, rolled_factor = self._rotation[position]
+                torch.addcmul(new * factor, new.roll(half_width, -1), rolled_factor, out=qkv)
+            places[index].copy_(keys_and_values)
+            keys, values = so_far[2 * index], so_far[2 * index + 1]
+            bias = None if block.relative is None else queries @ block.relative[:, -positions:]
+            if rows is None or starts is None:
+                attended = F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias)
+            else:
+                attended = attend_by_rows(queries, keys, bias, tables[index], rows, starts)
+            attended = attended.reshape(x.shape)
+            x += block.out(attended if attended.dtype == dtype else attended.to(dtype))
+
+            hidden = block.up(x)
+            if block.gated:
+                gate, value = hidden.chunk(2, dim=-1)
+                hidden = F.silu(gate) * value
+            else:
+                hidden = F.gelu(hidden)
+            x += block.down(hidden)
         cache.advance(1)
         return self._head(x).float()
