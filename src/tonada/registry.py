@@ -28,10 +28,33 @@ TABLE: Mapping[str, Mapping[str, Entry]] = {
         "note": Entry("tonada.symbolic.tokenizers.note:NoteTokenizer"),
         "performance": Entry("tonada.symbolic.tokenizers.performance:PerformanceTokenizer"),
     },
+    "transform": {
+        "mel": Entry("tonada.audio.transforms.mel:MelTransform"),
+        "waveform": Entry("tonada.audio.transforms.waveform:WaveformTransform"),
+    },
     "model": {
+        "autoencoder": Entry("tonada.audio.models.autoencoder:Autoencoder", presets=("large", "middle", "small")),
         "gpt": Entry("tonada.symbolic.models.gpt:GPT", presets=("from-scratch", "giga", "small", "tiny")),
     },
 }
+
+
+CODECS = ("tokenizer", "transform")
+"""The kinds whose classes are codecs; no two of them share a name."""
+
+
+def resolve_codec(name: str) -> Any:
+    """Import the codec behind a name, a tokenizer or a transform.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such codec; the nearest are offered.
+    """
+    for kind in CODECS:
+        if name in TABLE[kind]:
+            return resolve(kind, name)
+    raise UnknownNameError("codec", name, [known for kind in CODECS for known in TABLE[kind]])
 
 
 def names(kind: str) -> list[str]:
@@ -56,7 +79,7 @@ def resolve(kind: str, name: str) -> Any:
     Parameters
     ----------
     kind
-        "tokenizer" or "model".
+        "tokenizer", "transform" or "model".
     name
         A name of that kind, without a preset.
 

@@ -62,22 +62,15 @@ def model_table(name: str, config: Any) -> dict[str, Any]:
     return {"name": name, **to_mapping(config)}
 
 
-def build_codec(table: Mapping[str, Any], kind: str = "tokenizer") -> Codec[Any]:
-    """Build a codec from its ``[codec]`` table.
-
-    Parameters
-    ----------
-    table
-        ``name`` and the codec's settings.
-    kind
-        Kind of the registry.
+def build_codec(table: Mapping[str, Any]) -> Codec[Any]:
+    """Build a codec from its ``[codec]`` table: ``name`` and the codec's settings.
 
     Raises
     ------
     UnknownNameError
         The name or a setting is unknown.
     """
-    codec_class = registry.resolve(kind, _name_of("codec", table))
+    codec_class = registry.resolve_codec(_name_of("codec", table))
     settings = {key: value for key, value in table.items() if key != "name"}
     return codec_class(from_mapping(codec_class.Config, settings))  # type: ignore[no-any-return]
 

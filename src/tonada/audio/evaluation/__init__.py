@@ -1,0 +1,1 @@
+"""How sound that a model makes is judged."""

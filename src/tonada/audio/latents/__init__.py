@@ -1,0 +1,1 @@
+"""Latents of sound: making, editing, drawing and analysing them."""

@@ -1,0 +1,1 @@
+"""Networks that learn sound, one file each."""

@@ -1,0 +1,1 @@
+"""Codecs of sound: clip ⇄ array, one file each."""
