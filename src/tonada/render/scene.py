@@ -1,7 +1,11 @@
-"""Simple pictures: boxes and texts, written as SVG or painted as PNG from the same description."""
+"""Simple pictures: boxes and texts, written as SVG or painted as PNG from the same description.
+
+Filled outlines and embedded images, which pictures of sound need, are for SVG alone.
+"""
 
 from __future__ import annotations
 
+import base64
 import struct
 import zlib
 from collections.abc import Sequence
@@ -15,6 +19,7 @@ from tonada.render.lettering import CAPITAL_HEIGHT, segments, width
 
 _FONT = "system-ui, 'Segoe UI', Helvetica, Arial, sans-serif"
 _STROKE, _BOLD_STROKE = 0.85, 1.15  # widths of a letter's lines, in units of its grid
+_TRUECOLOUR, _INDEXED = 2, 3  # colour types of PNG
 _CAPITALS = 0.71  # height of capitals in sizes of a font
 
 
@@ -72,12 +77,50 @@ class Text:
     bold: bool = False
 
 
+@dataclass(frozen=True)
+class Area:
+    """A filled outline, its edge drawn one pixel wide, so that it is seen where it has no width.
+
+    Parameters
+    ----------
+    points
+        Corners x, y in pixels; the last is joined to the first.
+    color
+        As #rrggbb.
+    opacity
+        From 0 to 1.
+    """
+
+    points: Sequence[tuple[float, float]]
+    color: str
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True)
+class Image:
+    """An embedded PNG, stretched to its place.
+
+    Parameters
+    ----------
+    x, y, width, height
+        Left, top and size, in pixels.
+    png
+        The file's bytes.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    png: bytes
+
+
 def text_width(text: str, size: float) -> float:
     """Give how wide a text is, in pixels."""
     return width(text) * size * _CAPITALS / CAPITAL_HEIGHT
 
 
-def to_svg(parts: Sequence[Box | Text], *, width_px: int, height_px: int, description: str) -> str:
+def to_svg(parts: Sequence[Box | Text | Area | Image], *, width_px: int, height_px: int, description: str) -> str:
     """Write a picture as SVG; ``description`` is what a screen reader says.
 
     Parameters
@@ -93,8 +136,22 @@ def to_svg(parts: Sequence[Box | Text], *, width_px: int, height_px: int, descri
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(_printable(description))}>'
     ]
-    lines += [_svg_box(part) if isinstance(part, Box) else _svg_text(part) for part in parts]
+    lines += [_svg(part) for part in parts]
     return "\n".join([*lines, "</svg>", ""])
+
+
+def _svg(part: Box | Text | Area | Image) -> str:
+    if isinstance(part, Box):
+        return _svg_box(part)
+    if isinstance(part, Text):
+        return _svg_text(part)
+    if isinstance(part, Area):
+        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in part.points) + "Z"
+        opacity = f' opacity="{part.opacity:.2g}"' if part.opacity < 1 else ""
+        return f'<path d="{path}" fill="{part.color}" stroke="{part.color}" stroke-linejoin="round"{opacity}/>'
+    place = f'x="{part.x:.6g}" y="{part.y:.6g}" width="{part.width:.6g}" height="{part.height:.6g}"'
+    data = base64.b64encode(part.png).decode()
+    return f'<image {place} preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'
 
 
 def _svg_box(box: Box) -> str:
@@ -143,9 +200,29 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     rows = pixels.reshape(height_px, -1)
     above = np.vstack((np.zeros_like(rows[:1]), rows[:-1]))
     # Each row is stored as its difference from the one above (filter 2): pictures of boxes repeat their rows.
-    filtered = np.hstack((np.full((height_px, 1), 2, dtype=np.uint8), rows - above))
-    header = struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(filtered.tobytes(), 9)), (b"IEND", b""))
+    return _png(width_px, height_px, _TRUECOLOUR, 2, rows - above)
+
+
+def encode_indexed_png(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:
+    """Give a picture of few colours as PNG: a byte a pixel.
+
+    Parameters
+    ----------
+    indices
+        uint8 [height, width], rows of the palette.
+    palette
+        uint8 [at most 256, 3]: red, green, blue.
+    """
+    height_px, width_px = indices.shape
+    return _png(width_px, height_px, _INDEXED, 0, indices, (b"PLTE", palette.tobytes()))
+
+
+def _png(
+    width_px: int, height_px: int, kind: int, row_filter: int, rows: NDArray[np.uint8], *more: tuple[bytes, bytes]
+) -> bytes:
+    filtered = np.hstack((np.full((height_px, 1), row_filter, dtype=np.uint8), rows))
+    header = struct.pack(">IIBBBBB", width_px, height_px, 8, kind, 0, 0, 0)
+    chunks = ((b"IHDR", header), *more, (b"IDAT", zlib.compress(filtered.tobytes(), 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )
