@@ -93,7 +93,7 @@ def test_a_tone_is_a_line_at_its_frequency(tmp_path: Path) -> None:
         assert edges[row] - 22 <= frequency_hz <= edges[row + 1] + 22  # a bin is 21.5 Hz wide
         assert middle.max() > 55  # of 63: a row is the mean of its band, and high bands are wider than the line
         far = edges[:-1] > frequency_hz * 2
-        assert middle[::-1][far].max() == 0
+        assert middle[::-1][far].max() <= 3  # side lobes of the window
         assert "A & B <tone>" in {element.text for element in ElementTree.fromstring(text).iter(f"{SVG}text")}
 
 
