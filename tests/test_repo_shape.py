@@ -229,10 +229,10 @@ def test_no_cuda_packages_on_a_cpu_machine() -> None:
 
 
 def requirements_of_the_scripts() -> dict[str, str]:
-    """Give name → installed version of everything that tonada[dev] needs, directly or not."""
+    """Give name → installed version of everything that tonada[app,dev] needs, directly or not."""
     found: dict[str, str] = {}
     extras = PROJECT["optional-dependencies"]
-    todo = [Requirement(line) for line in [*PROJECT["dependencies"], *extras["dev"]]]
+    todo = [Requirement(line) for line in [*PROJECT["dependencies"], *extras["app"], *extras["dev"]]]
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
