@@ -28,7 +28,8 @@ class Model(nn.Module, ABC):
 
     Config: ClassVar[type[Any]]
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Preset → the trainer's settings that it is trained with unless others are asked for."""
+    """Preset → settings of the trainer and of the augmentation that it is trained with unless others are asked for, by
+    the names that ``--set`` takes."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()

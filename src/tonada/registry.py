@@ -122,7 +122,7 @@ def preset(kind: str, full_name: str) -> tuple[str, Any]:
 
 
 def recipe(full_name: str) -> dict[str, Any]:
-    """Give the trainer's settings that a model preset is trained with unless others are asked for.
+    """Give the settings of training that a model preset is trained with unless others are asked for.
 
     Parameters
     ----------

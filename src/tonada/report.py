@@ -22,16 +22,20 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 table { border-collapse: collapse; margin: 1rem 0 }
 td, th { padding: .2rem .8rem; border-bottom: 1px solid #ddd; text-align: left }
 svg, img { max-width: 100%; height: auto } figure { margin: 1.5rem 0 } code { background: #f4f4f4; padding: 0 .2rem }
+.remark { border-left: .3rem solid #d55e00; padding-left: .7rem }
+figcaption { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center }
 """
 
 
-def write_report(run: Path) -> Path:
+def write_report(run: Path, *, remarks: Sequence[str] = ()) -> Path:
     """Write ``report.html`` of a run, from its config, its log and what lies in ``samples/``.
 
     Parameters
     ----------
     run
         The run folder.
+    remarks
+        Sentences that stand first: what is wrong with the run.
 
     Returns
     -------
@@ -46,6 +50,7 @@ def write_report(run: Path) -> Path:
     config, records = read_toml(run / "config.toml"), read_log(run)
     parts = [
         f"<h1>{escape(str(config['model'].get('name', 'model')))}: {escape(run.resolve().name)}</h1>",
+        *(f'<p class="remark" role="alert">{escape(remark)}</p>' for remark in remarks),
         _summary(records),
         *(f"<figure>{chart}</figure>" for chart in _charts(records)),
         _samples(run / "samples"),
@@ -112,25 +117,37 @@ def _thinned(name: str, records: Sequence[Mapping[str, Any]], values: Sequence[f
 
 
 def _samples(folder: Path) -> str:
-    """Show every picture of the folder, and offer the MIDI file or play the sound of the same name."""
-    figures = []
-    for picture in sorted(folder.glob("*.svg"), reverse=True):
-        links = []
-        for suffix, kind in ((".mid", "audio/midi"), (".ogg", "audio/ogg")):
-            file = picture.with_suffix(suffix)
-            if file.is_file():
-                data = f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
-                links.append(
-                    f'<audio controls src="{data}"></audio>'
-                    if suffix == ".ogg"
-                    else f'<a download="{escape(file.name)}" href="{data}">{escape(file.name)}</a>'
-                )
-        image = base64.b64encode(picture.read_bytes()).decode()
+    """Show the pictures of the folder, last step first, each with the sound or the MIDI file of the same name.
+
+    Sound that has no picture of its own (an original, to compare with) comes first.
+    """
+    pictures = sorted(folder.glob("*.svg"), reverse=True)
+    alone = [path for path in sorted(folder.glob("*.ogg")) if not path.with_suffix(".svg").is_file()]
+    figures = [f"<figure><figcaption>{escape(path.stem)} {_player(path)}</figcaption></figure>" for path in alone]
+    for picture in pictures:
+        sound, notes = picture.with_suffix(".ogg"), picture.with_suffix(".mid")
+        shown = "Piano roll" if notes.is_file() else "Waveform and spectrogram" if sound.is_file() else "Picture"
+        links = [_player(sound)] if sound.is_file() else []
+        links += [_download(notes)] if notes.is_file() else []
         figures.append(
-            f'<figure><img alt="Piano roll of {escape(picture.stem)}" src="data:image/svg+xml;base64,{image}">'
+            f'<figure><img alt="{shown} of {escape(picture.stem)}" src="{_data_url(picture, "image/svg+xml")}">'
             f"<figcaption>{escape(picture.stem)} {' '.join(links)}</figcaption></figure>"
         )
     return f"<h2>Samples</h2>{''.join(figures)}" if figures else ""
+
+
+def _player(sound: Path) -> str:
+    label = f"Sound of {escape(sound.stem)}"
+    return f'<audio controls preload="none" aria-label="{label}" src="{_data_url(sound, "audio/ogg")}"></audio>'
+
+
+def _download(notes: Path) -> str:
+    name = escape(notes.name)
+    return f'<a download="{name}" href="{_data_url(notes, "audio/midi")}">{name}</a>'
+
+
+def _data_url(file: Path, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
 def _settings(name: str, table: Mapping[str, Any]) -> str:

@@ -200,11 +200,16 @@ def test_resuming_under_the_name_of_another_preset(prepared: Path, tonada: Run) 
     assert read_toml(Path("run/config.toml"))["trainer"]["steps"] == 6
 
 
-def test_train_reports_a_validation_at_once(prepared: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tonada.api.training.write_report", lambda run: None)  # that of the end
-    small = [*SMALL, "--set", "steps=1", "--set", "validate_every=1"]
-    assert tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", *small).code == 0
-    assert "after step 1." in Path("run/report.html").read_text()
+def test_train_reports_a_validation_at_once(prepared: Path, tmp_path: Path) -> None:
+    reports = []
+
+    def read(progress: Progress) -> None:
+        reports.append((tmp_path / "run" / "report.html").read_text())
+
+    settings = [*(text for text in SMALL if text != "--set"), "steps=2", "validate_every=1"]
+    train("gpt/tiny", data=prepared, output=tmp_path / "run", settings=settings, progress=read)
+    assert "1 steps in" in reports[0]
+    assert "2 steps in" in reports[1]
 
 
 def test_train_from_the_config_that_a_run_wrote(prepared: Path, tonada: Run) -> None:

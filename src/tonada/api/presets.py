@@ -18,15 +18,6 @@ def show_config(preset: str) -> dict[str, dict[str, Any]]:
     UnknownNameError
         There is no such preset; the nearest are offered.
     """
-    from tonada import registry
-    from tonada.config import from_mapping, to_mapping
-    from tonada.runs import model_table
-    from tonada.symbolic.augment import Augmentation
-    from tonada.training import TrainerConfig
+    from tonada.api.tables import make_tables, read_request
 
-    name, config = registry.preset("model", preset)
-    return {
-        "model": model_table(name, config),
-        "trainer": to_mapping(from_mapping(TrainerConfig, registry.recipe(preset))),
-        "augmentation": to_mapping(Augmentation()),
-    }
+    return make_tables(read_request(preset, None), dictated={})

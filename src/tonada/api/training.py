@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
-from tonada import registry
 from tonada.api.devices import find_device
-from tonada.api.samples import observer
-from tonada.config import apply_settings, from_mapping, read_toml, to_mapping
-from tonada.data import Dataset, Piece
-from tonada.errors import CheckpointError, ConfigError, DataError, UnknownNameError
+from tonada.api.studies.base import Precision
+from tonada.api.studies.choice import study_of
+from tonada.api.tables import make_tables, read_request, run_tables
+from tonada.config import from_mapping, read_toml
+from tonada.data import Dataset
+from tonada.errors import CheckpointError, ConfigError, DataError
 from tonada.model import Model
 from tonada.report import write_report
-from tonada.runs import build_codec, build_model, model_table
+from tonada.runs import build_model, read_log
 from tonada.seeding import key
-from tonada.symbolic.augment import Augmentation
-from tonada.symbolic.evaluation.heldout import estimate_held_out
-from tonada.symbolic.tokenizers.base import Tokenizer
-from tonada.symbolic.windows import WindowBatches
 from tonada.trainer import Trainer
 from tonada.training import Progress, TrainerConfig, TrainingResult, precision_of
-
-VALIDATION_WINDOWS = 128
-"""Windows of held-out pieces, about, that score a checkpoint while training; the full protocol is ``evaluate``."""
 
 
 def train(
@@ -44,7 +37,7 @@ def train(
     stop: Callable[[], bool] | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> TrainingResult:
-    """Train a model on a prepared data set.
+    """Train a model on a prepared data set, of notes or of sound.
 
     Parameters
     ----------
@@ -75,7 +68,8 @@ def train(
     Returns
     -------
     TrainingResult
-        Why it ended, and the best validation score in nats per note.
+        Why it ended, and the best validation score: of a language model in nats per note, of an autoencoder its
+        multi-resolution STFT distance.
 
     Raises
     ------
@@ -98,33 +92,31 @@ def train(
         if not (run / "trainer.safetensors").is_file():
             raise CheckpointError(f"{run}: there is no run to resume")
         config = run / "config.toml"
+        if read_toml(config).get("data", {}).get("sha256") != dataset.sha256:
+            raise DataError(data, "is another data set than the one that the run was started with")
     elif run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise DataError(run, "exists; choose another folder with -o, or give --resume to go on with this run")
-    started_from = None if resume else model  # a run's own config.toml says all about it
-    tables = _tables(started_from, dataset, None if config is None else Path(config), settings, smoke)
-    if resume and read_toml(run / "config.toml").get("data", {}).get("sha256") != dataset.sha256:
-        raise DataError(data, "is another data set than the one that the run was started with")
+    # A run's own config.toml says all about it.
+    request = read_request(None if resume else model, None if config is None else Path(config))
+    study = study_of(request.name)(dataset)
+    tables = run_tables(request, study, settings=settings, smoke=smoke)
     if resume and model is not None:
-        _require_same_model(run, tables["model"], model, _tables(model, dataset, None, settings, smoke)["model"])
-    tokenizer = build_codec(tables["codec"])
-    if not isinstance(tokenizer, Tokenizer):
-        raise ConfigError(f"{tables['model']['name']} trains on ids; {data} holds {tables['codec']['name']}")
+        named = make_tables(read_request(model, None), dictated=study.model_settings(), settings=settings)
+        _require_same_model(run, tables["model"], model, named["model"])
     trainer_config = from_mapping(TrainerConfig, tables["trainer"])
     chosen = torch.device(find_device(device))
-    precision: Literal["fp32", "bf16"] = (
-        "bf16" if precision_of(trainer_config.precision, chosen.type) is torch.bfloat16 else "fp32"
-    )
+    precision: Precision = "bf16" if precision_of(trainer_config.precision, chosen.type) is torch.bfloat16 else "fp32"
     torch.manual_seed(key(trainer_config.seed, "weights") & (2**63 - 1))
     network = build_model(tables["model"]).to(chosen)
-    source = WindowBatches(
-        [piece.array for piece in dataset.pieces("train")],
-        tokenizer,
-        context=network.config.context,
-        batch=trainer_config.batch,
-        seed=trainer_config.seed,
-        augmentation=from_mapping(Augmentation, tables["augmentation"]),
-    )
-    held_out = dataset.pieces("validation")
+    observe = study.observer(run, trainer_config.seed)
+
+    def report() -> None:
+        write_report(run, remarks=study.remarks(read_log(run)))
+
+    def observed(scored: Model, step: int) -> None:
+        if observe is not None:
+            observe(scored, step)
+        report()
 
     def told(step: Progress) -> None:
         if progress is not None:
@@ -134,16 +126,16 @@ def train(
 
     trainer = Trainer(
         network,
-        source,
+        study.batches(network, trainer_config, from_mapping(study.Augmentation, tables["augmentation"])),
         trainer_config,
         run,
         tables=tables,
-        validate=_validation(held_out, tokenizer, precision),
-        observe=observer(run, tokenizer, held_out, trainer_config.seed) if held_out else None,
+        validate=study.scorer(precision),
+        observe=observed,
         progress=told,
     )
     result = trainer.fit(resume=resume, max_seconds=None if max_minutes is None else 60 * max_minutes)
-    write_report(run)
+    report()
     return result
 
 
@@ -153,77 +145,3 @@ def _require_same_model(run: Path, ours: Mapping[str, Any], preset: str, theirs:
     if differing:
         told = "; ".join(f"{name} is {ours.get(name)} there, {theirs.get(name)} in {preset}" for name in differing)
         raise ConfigError(f"{run} has another model than {preset}: {told}. Leave the preset out to go on with the run")
-
-
-def _tables(
-    model: str | None, dataset: Dataset, config: Path | None, settings: Sequence[str], smoke: bool
-) -> dict[str, dict[str, Any]]:
-    """Bring together preset and its recipe < config file < settings, and check all of it."""
-    given = read_toml(config) if config else {}
-    known = ("model", "codec", "data", "trainer", "augmentation")
-    for table, content in given.items():
-        if table not in known:
-            raise UnknownNameError(f"table in {config}", table, known)
-        if not isinstance(content, Mapping):
-            raise ConfigError(f"{config}: '{table}' must be a table; write [{table}] on a line of its own")
-    codec = {"name": dataset.codec_name, **dataset.codec_config}
-    vocabulary = getattr(build_codec(codec), "vocabulary_size", None)
-    recipe: dict[str, Any] = {}
-    if model is not None:
-        name, model_config = registry.preset("model", model)
-        recipe = registry.recipe(model)
-        model_config = dataclasses.replace(model_config, vocabulary=vocabulary)
-    elif "model" in given:
-        name, model_config = str(given["model"].get("name", "")), None
-    else:
-        raise ConfigError("name a model preset, for example gpt/tiny, or give --config FILE with a table [model]")
-    overrides = {key: value for key, value in given.get("model", {}).items() if key != "name"}
-    config_class = registry.resolve("model", name).Config
-    model_config = from_mapping(config_class, {"vocabulary": vocabulary, **overrides}, base=model_config)
-    configs: dict[str, Any] = {
-        "model": model_config,
-        "trainer": from_mapping(TrainerConfig, {**recipe, **given.get("trainer", {})}),
-        "augmentation": from_mapping(Augmentation, given.get("augmentation", {})),
-    }
-    for setting in settings:
-        table, bare = _table_of(setting, configs)
-        configs[table] = apply_settings(configs[table], [bare])
-    if smoke:
-        configs["trainer"] = dataclasses.replace(configs["trainer"], steps=2, validate_every=2)
-    return {
-        "model": model_table(name, configs["model"]),
-        "codec": codec,
-        "data": {"folder": str(dataset.folder), "sha256": dataset.sha256},
-        "trainer": to_mapping(configs["trainer"]),
-        "augmentation": to_mapping(configs["augmentation"]),
-    }
-
-
-def _table_of(setting: str, configs: Mapping[str, Any]) -> tuple[str, str]:
-    """Find the table that a setting belongs to: named before a dot, or the one that has the key."""
-    name = setting.partition("=")[0].strip()
-    table, dot, _ = name.partition(".")
-    if dot:
-        if table not in configs:
-            raise UnknownNameError("table", table, configs)
-        return table, setting.strip().removeprefix(f"{table}.")
-    fields = {field.name: table for table, config in configs.items() for field in dataclasses.fields(config)}
-    if name not in fields:
-        raise UnknownNameError("setting", name, fields)
-    return fields[name], setting
-
-
-def _validation(
-    held_out: Sequence[Piece], tokenizer: Tokenizer, precision: Literal["fp32", "bf16"]
-) -> Callable[[Model], Mapping[str, float]] | None:
-    """Score on a fixed draw of windows from the held-out pieces, the same every time: nats per note."""
-    if not held_out:
-        return None
-    pieces = [piece.array for piece in held_out]
-    each = max(1, VALIDATION_WINDOWS // len(pieces))
-
-    def score(model: Model) -> dict[str, float]:
-        estimate = estimate_held_out(model, tokenizer, pieces, windows_per_piece=each, precision=precision)
-        return {"score": estimate.estimated_nats_per_note, "nats_per_id": estimate.estimated_nats_per_id}
-
-    return score

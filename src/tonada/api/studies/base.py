@@ -1,0 +1,97 @@
+"""The contract of a study: what training and judging a model needs to know about what the model learns from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from tonada.codec import Codec
+from tonada.data import Dataset
+from tonada.model import Model
+from tonada.trainer import BatchSource
+from tonada.training import TrainerConfig
+
+Precision = Literal["fp32", "bf16"]
+Scorer = Callable[[Model], Mapping[str, float]]
+Observer = Callable[[Model, int], None]
+
+
+class Study(ABC):
+    """A kind of material that models learn from: notes, or sound.
+
+    Parameters
+    ----------
+    dataset
+        What ``prepare`` wrote, from that material.
+
+    Raises
+    ------
+    ConfigError
+        The data set holds something else.
+    """
+
+    material: ClassVar[str]
+    """In a word, for messages."""
+    models: ClassVar[type[Model]]
+    """The models that learn from it."""
+    Augmentation: ClassVar[type[Any]]
+    """Settings of the table ``augmentation``: how training examples are varied."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    @property
+    @abstractmethod
+    def codec(self) -> Codec[Any]:
+        """What made the arrays of the data set."""
+
+    @abstractmethod
+    def model_settings(self) -> dict[str, Any]:
+        """Give the settings of a model that the data dictate."""
+
+    @abstractmethod
+    def batches(self, model: Model, config: TrainerConfig, augmentation: Any) -> BatchSource:
+        """Give the source of training batches.
+
+        Parameters
+        ----------
+        model
+            The network.
+        config
+            Of the trainer: batch and seed.
+        augmentation
+            An instance of ``Augmentation``.
+
+        Raises
+        ------
+        ConfigError
+            The training split is empty.
+        """
+
+    @abstractmethod
+    def scorer(self, precision: Precision) -> Scorer | None:
+        """Give the function that scores a checkpoint on held-out pieces, lower is better; None where there are none."""
+
+    @abstractmethod
+    def observer(self, run: Path, seed: int) -> Observer | None:
+        """Give the function that writes samples of a model into the run folder; None where no piece is held out.
+
+        Parameters
+        ----------
+        run
+            The run folder; samples go to ``samples/``, named by step and number: ``step-000250-1.svg`` and so on.
+        seed
+            Of what is drawn: the same for every step, so that progress shows and luck does not.
+        """
+
+    def remarks(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Say in plain words what a run's log shows to be wrong with it.
+
+        Parameters
+        ----------
+        records
+            Of the log, in order.
+        """
+        return []

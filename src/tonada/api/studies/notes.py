@@ -1,0 +1,111 @@
+"""Learning from notes: windows of ids, the held-out loss, and continuations of held-out openings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tonada.api.studies.base import Observer, Precision, Scorer, Study
+from tonada.data import Dataset
+from tonada.errors import ConfigError
+from tonada.model import Model
+from tonada.render.pictures import draw_roll
+from tonada.runs import build_codec
+from tonada.symbolic.augment import Augmentation
+from tonada.symbolic.evaluation.heldout import estimate_held_out
+from tonada.symbolic.generation import generate
+from tonada.symbolic.lanes import StopRule
+from tonada.symbolic.midi import write_midi
+from tonada.symbolic.models.gpt import GPT
+from tonada.symbolic.notes import Notes
+from tonada.symbolic.sampling import SamplingConfig
+from tonada.symbolic.score import Score
+from tonada.symbolic.tokenizers.base import Tokenizer
+from tonada.symbolic.windows import WindowBatches
+from tonada.training import TrainerConfig
+
+VALIDATION_WINDOWS = 128
+"""Windows of held-out pieces, about, that score a checkpoint while training; the full protocol is ``evaluate``."""
+PROMPT_S, CONTINUATION_S = 6.0, 14.0
+"""Of a sample: what is given of a held-out piece, and what the model adds."""
+
+
+class NotesStudy(Study):
+    """Language models on ids of notes."""
+
+    material = "notes"
+    models = GPT
+    Augmentation = Augmentation
+
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(dataset)
+        tokenizer = build_codec({"name": dataset.codec_name, **dataset.codec_config})
+        if not isinstance(tokenizer, Tokenizer):
+            raise ConfigError(
+                f"the model learns from notes, {dataset.folder} holds sound ({dataset.codec_name}). "
+                "Prepare MIDI files, or name a model that learns from sound"
+            )
+        self._tokenizer = tokenizer
+
+    @property
+    def codec(self) -> Tokenizer:
+        """The tokenizer."""
+        return self._tokenizer
+
+    def model_settings(self) -> dict[str, Any]:
+        """Give the vocabulary, which is the tokenizer's."""
+        return {"vocabulary": self.codec.vocabulary_size}
+
+    def batches(self, model: Model, config: TrainerConfig, augmentation: Any) -> WindowBatches:
+        """Give windows of as many ids as the model reads."""
+        return WindowBatches(
+            [piece.array for piece in self.dataset.pieces("train")],
+            self.codec,
+            context=model.config.context,
+            batch=config.batch,
+            seed=config.seed,
+            augmentation=augmentation,
+        )
+
+    def scorer(self, precision: Precision) -> Scorer | None:
+        """Score on a fixed draw of windows from the held-out pieces, the same every time: nats per note."""
+        pieces = [piece.array for piece in self.dataset.pieces("validation")]
+        if not pieces:
+            return None
+        each = max(1, VALIDATION_WINDOWS // len(pieces))
+
+        def score(model: Model) -> Mapping[str, float]:
+            estimate = estimate_held_out(model, self.codec, pieces, windows_per_piece=each, precision=precision)
+            return {"score": estimate.estimated_nats_per_note, "nats_per_id": estimate.estimated_nats_per_id}
+
+        return score
+
+    def observer(self, run: Path, seed: int) -> Observer | None:
+        """Continue the openings of the first and of the last held-out piece: ``.mid`` and ``.svg``."""
+        pieces = self.dataset.pieces("validation")
+        if not pieces:
+            return None
+        chosen = pieces[:1] + pieces[1:][-1:]
+
+        def observe(model: Model, step: int) -> None:
+            assert isinstance(model, GPT)  # as ``models`` says
+            for number, piece in enumerate(chosen, 1):
+                notes = self.codec.decode_notes(piece.array)
+                first = float(notes.onset_s[0]) if len(notes) else 0.0
+                prompt = notes.shifted(-first).between(0.0, PROMPT_S)
+                generation = generate(
+                    model,
+                    self.codec,
+                    self.codec.prompt_ids(prompt),
+                    until=StopRule(max_seconds=CONTINUATION_S, allow_end=False),
+                    sampling=SamplingConfig(seed=seed),
+                    start_s=PROMPT_S,
+                )
+                whole = Notes.concatenate(prompt, generation.run()[0].notes)
+                path = run / "samples" / f"step-{step:06}-{number}"
+                write_midi(Score.from_notes(whole), path.with_suffix(".mid"))
+                title = f"Step {step}: {piece.name}"
+                draw_roll(whole, path.with_suffix(".svg"), continuation_from_s=PROMPT_S, title=title)
+
+        return observe

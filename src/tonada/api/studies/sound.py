@@ -1,0 +1,149 @@
+"""Learning from sound: random crops, distances between held-out clips and what comes back, and both to listen to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tonada.api.studies.base import Observer, Precision, Scorer, Study
+from tonada.audio.batches import CropBatches, SoundAugmentation
+from tonada.audio.clip import Clip, write_clip
+from tonada.audio.models.base import AudioAutoencoder
+from tonada.audio.reconstruction import NEARLY_SILENT, reconstruct, score_reconstruction
+from tonada.codec import Codec
+from tonada.data import Dataset, Piece
+from tonada.errors import ConfigError
+from tonada.model import Model
+from tonada.render.sound_pictures import draw_comparison
+from tonada.runs import build_codec
+from tonada.training import TrainerConfig
+
+VALIDATION_CLIPS = 48
+"""Held-out segments, at most, that score a checkpoint while training; the full protocol is ``evaluate``."""
+VALIDATION_SAMPLES = 65_536
+"""Samples in the middle of such a segment that are read, at most: 3 s at 22 050 Hz."""
+SAMPLES = 2
+"""Held-out segments, at most, that are written as sound after every validation."""
+
+
+class SoundStudy(Study):
+    """Autoencoders on waveforms."""
+
+    material = "sound"
+    models = AudioAutoencoder
+    Augmentation = SoundAugmentation
+
+    def __init__(self, dataset: Dataset) -> None:
+        super().__init__(dataset)
+        if dataset.codec_name != "waveform":
+            raise ConfigError(
+                f"the model learns from sound as waveforms, {dataset.folder} holds '{dataset.codec_name}'. "
+                "Prepare sound files with --transform waveform, or name a model that learns from such data"
+            )
+        self._transform: Codec[Clip] = build_codec({"name": dataset.codec_name, **dataset.codec_config})
+
+    @property
+    def codec(self) -> Codec[Clip]:
+        """The transform."""
+        return self._transform
+
+    def model_settings(self) -> dict[str, Any]:
+        """Give the sample rate, which is the data's."""
+        return {"sample_rate": self.codec.config.sample_rate}
+
+    def batches(self, model: Model, config: TrainerConfig, augmentation: Any) -> CropBatches:
+        """Give random crops of the training segments."""
+        return CropBatches(
+            [piece.array for piece in self.dataset.pieces("train")],
+            self.codec,
+            batch=config.batch,
+            seed=config.seed,
+            augmentation=augmentation,
+        )
+
+    def scorer(self, precision: Precision) -> Scorer | None:
+        """Score on the middles of held-out segments, the same every time: the multi-resolution STFT distance."""
+        pieces = spread(self.dataset.pieces("validation"), VALIDATION_CLIPS)
+        if not pieces:
+            return None
+        clips = [self._middle(piece) for piece in pieces]
+
+        def score(model: Model) -> Mapping[str, float]:
+            assert isinstance(model, AudioAutoencoder)  # as ``models`` says
+            return score_reconstruction(model, clips, precision)
+
+        return score
+
+    def _middle(self, piece: Piece) -> NDArray[np.float32]:
+        start = max(0, len(piece.array) - VALIDATION_SAMPLES) // 2
+        clip: NDArray[np.float32] = self.codec.decode(piece.array[start : start + VALIDATION_SAMPLES]).samples[0]
+        return clip
+
+    def observer(self, run: Path, seed: int) -> Observer | None:
+        """Write held-out segments as they are and as they come back: ``.ogg``, and ``.svg`` of both together."""
+        pieces = spread(self.dataset.pieces("validation"), SAMPLES)
+        if not pieces:
+            return None
+        originals = [self.codec.decode(piece.array) for piece in pieces]
+
+        def observe(model: Model, step: int) -> None:
+            assert isinstance(model, AudioAutoencoder)
+            for number, (piece, original) in enumerate(zip(pieces, originals, strict=True), 1):
+                first = run / "samples" / f"original-{number}.ogg"
+                if not first.is_file():
+                    write_clip(original, first)
+                decoded = reconstruct(model, torch.from_numpy(original.samples), "fp32").numpy()
+                clip = Clip(samples=decoded, sample_rate=original.sample_rate)
+                path = run / "samples" / f"step-{step:06}-{number}"
+                write_clip(clip, path.with_suffix(".ogg"))
+                draw_comparison(original, clip, path.with_suffix(".svg"), title=f"Step {step}: {piece.name}")
+
+        return observe
+
+    def remarks(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Say that the output is nearly silent, where the last validation found it so."""
+        ratios = [record["validation"]["rms_ratio"] for record in records if "validation" in record]
+        if not ratios or ratios[-1] >= NEARLY_SILENT:
+            return []
+        return [
+            f"The output is nearly silent: its level is {100 * ratios[-1]:.1f} % of the input's. "
+            "The model has learned to say nothing; its loss stands at the energy of the sound."
+        ]
+
+
+def spread(pieces: Sequence[Piece], count: int) -> list[Piece]:
+    """Choose at most so many pieces, the same every time, from as many labels and tracks as possible.
+
+    Parameters
+    ----------
+    pieces
+        In the order of the catalogue, with the columns ``label`` and ``track``.
+    count
+        How many at most.
+
+    Returns
+    -------
+    list
+        A round takes one segment of each label, the next round one of another track of it; within a track the segment
+        in its middle comes first.
+    """
+    tracks: dict[tuple[str, str], list[Piece]] = {}
+    for piece in pieces:
+        tracks.setdefault((piece.metadata["label"], piece.metadata["track"]), []).append(piece)
+    labels: dict[str, list[list[Piece]]] = {}
+    for (label, _), segments in tracks.items():
+        middle = len(segments) // 2
+        labels.setdefault(label, []).append(segments[middle:] + segments[:middle])
+    ranked = [
+        (depth, turn, place, segment)
+        for place, own in enumerate(labels.values())
+        for turn, segments in enumerate(own)
+        for depth, segment in enumerate(segments)
+    ]
+    ranked.sort(key=lambda entry: entry[:3])
+    return [segment for *_, segment in ranked[:count]]
