@@ -101,13 +101,13 @@ def find_inputs(names: Sequence[str | Path]) -> list[Path | Failure]:
 
 def _find(name: str) -> list[Path]:
     """Find the files that one name stands for, one at least."""
-    from tonada.symbolic.corpus.sources import SUFFIXES
+    from tonada.symbolic.corpus.kind import MIDI
 
     path = Path(name)
     if not name:  # pathlib takes it for the folder that one is in, but it is an empty variable of a shell
         raise DataError(name, "an empty name stands for no file")
     if path.is_dir():
-        files = sorted(item for item in path.rglob("*") if item.suffix.casefold() in SUFFIXES and item.is_file())
+        files = sorted(item for item in path.rglob("*") if MIDI.has(item.name) and item.is_file())
         if not files:
             raise DataError(path, "holds no MIDI file")
         return files

@@ -28,6 +28,7 @@ from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.score import Score
 from tonada.symbolic.tokenizers.note import NoteTokenizer
+from tonada.workers import POOL_FROM
 
 MAESTRO = "maestro-v3.0.0-midi.zip"
 COLUMNS = ("canonical_composer", "canonical_title", "split", "year", "midi_filename")
@@ -348,14 +349,14 @@ def test_beside_a_benchmark_everything_else_is_training_material(tmp_path: Path)
 
 
 def test_the_same_input_gives_the_same_bytes_for_any_number_of_processes(tmp_path: Path) -> None:
-    music = write_pieces(tmp_path / "music", {f"{place:02}.mid": place for place in range(reading.POOL_FROM)})
+    music = write_pieces(tmp_path / "music", {f"{place:02}.mid": place for place in range(POOL_FROM)})
     (music / "bad.mid").write_bytes(b"bad")
     calls: list[tuple[int, int]] = []
     one = prepare_corpus([music], tmp_path / "one", jobs=1)
     two = prepare_corpus([music], tmp_path / "two", jobs=2, progress=lambda done, total: calls.append((done, total)))
     assert one.sha256 == two.sha256
     assert contents(one.folder) == contents(two.folder)
-    assert calls[-1] == (reading.POOL_FROM + 1,) * 2
+    assert calls[-1] == (POOL_FROM + 1,) * 2
     assert calls == sorted(calls)
 
 
@@ -411,7 +412,7 @@ class Deadly:
 
 
 def test_a_process_that_dies_is_an_error_that_says_what_to_do() -> None:
-    files: list[Any] = [Deadly()] * reading.POOL_FROM
+    files: list[Any] = [Deadly()] * POOL_FROM
     with pytest.raises(ResourceError, match=r"a reading process died, most likely for want of memory\. Try --jobs 1"):
         list(reading.read_all(files, tokenizer="note", config={}, min_notes=1, jobs=2))
 

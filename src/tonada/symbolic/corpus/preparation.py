@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -17,12 +16,14 @@ from tonada.config import from_mapping, to_mapping
 from tonada.data import SPLITS, Piece, require_free, write_dataset
 from tonada.errors import ConfigError, DataError
 from tonada.files import remove_stale_siblings, temporary_sibling, translated_errors
+from tonada.sources import SourceFile, list_sources
 from tonada.symbolic.corpus.composers import composer_in_path
+from tonada.symbolic.corpus.kind import MIDI
 from tonada.symbolic.corpus.reading import Reading, read_all
 from tonada.symbolic.corpus.selection import parse_selection, select
-from tonada.symbolic.corpus.sources import MidiFile, list_sources
 from tonada.symbolic.corpus.splits import SPELLINGS, Candidate, Settled, settle
 from tonada.symbolic.corpus.works import work_of
+from tonada.workers import available_cores
 
 MIN_NOTES = 16
 """Files with fewer notes are skipped, unless the caller says otherwise."""
@@ -97,7 +98,7 @@ def prepare_corpus(
     ----------
     sources
         Folders, zips (MAESTRO as distributed), MIDI files, and csv tables that select among them; see
-        `tonada.symbolic.corpus.sources.list_sources`.
+        `tonada.sources.list_sources`.
     folder
         Where to.
     tokenizer, tokenizer_config
@@ -137,7 +138,7 @@ def prepare_corpus(
     wanted = parse_selection(where, composer=composer, title=title, split=split)
     require_free(folder, overwrite=overwrite)
 
-    listing = list_sources([Path(source) for source in sources])
+    listing = list_sources([Path(source) for source in sources], MIDI)
     if not listing.files:
         raise DataError(sources[0] if sources else folder, "holds no MIDI file")
     everything = [_with_names(file) for file in listing.files]
@@ -157,7 +158,7 @@ def prepare_corpus(
                 tokenizer=tokenizer,
                 config=config,
                 min_notes=min_notes,
-                jobs=_cores() if jobs is None else jobs,
+                jobs=available_cores() if jobs is None else jobs,
                 progress=progress,
             )
             with closing(readings):
@@ -197,29 +198,24 @@ def prepare_corpus(
         spill.unlink(missing_ok=True)
 
 
-def _cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class _Stored(NamedTuple):
     """Where a piece's ids lie in the spill file, and what the catalogue says about it."""
 
-    file: MidiFile
+    file: SourceFile
     start: int
     length: int
     notes: int
     seconds: float
 
 
-def _with_names(file: MidiFile) -> MidiFile:
+def _with_names(file: SourceFile) -> SourceFile:
     """Fill in composer and title from the path where no table gives them."""
     inside = file.name.partition("/")[2] or file.name
     facts = {"composer": composer_in_path(inside), "title": Path(inside).stem.replace("_", " "), **file.facts}
     return replace(file, facts={column: text for column, text in facts.items() if text})
 
 
-def _candidate(file: MidiFile, *, place: int = 0, reading: Reading | None = None) -> Candidate:
+def _candidate(file: SourceFile, *, place: int = 0, reading: Reading | None = None) -> Candidate:
     facts = file.facts
     return Candidate(
         name=file.name,

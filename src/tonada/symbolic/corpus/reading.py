@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import signal
 import zipfile
-from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,20 +14,18 @@ from numpy.typing import NDArray
 
 from tonada import registry
 from tonada.config import from_mapping
-from tonada.errors import DataError, ResourceError
+from tonada.errors import DataError
+from tonada.sources import SourceFile, read_file
 from tonada.symbolic.corpus.duplicates import Hashes, fingerprint
-from tonada.symbolic.corpus.sources import MidiFile, read_file
+from tonada.symbolic.corpus.kind import MIDI
 from tonada.symbolic.midi import read_midi_bytes
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.tokenizers.base import Tokenizer
+from tonada.workers import read_in_order
 
 MAX_PIECE_S = 6 * 3600.0
 """A longer piece is a file with broken times."""
-BATCH = 8
-"""Files that a worker takes at a time."""
-POOL_FROM = 4 * BATCH
-"""With fewer files, starting processes takes longer than it saves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,10 +76,10 @@ class Reader:
         self.min_notes = min_notes
         self._open_zips: dict[Path, zipfile.ZipFile] = {}
 
-    def read(self, file: MidiFile) -> Reading:
+    def read(self, file: SourceFile) -> Reading:
         """Read one file; what is wrong with it becomes the reason."""
         try:
-            data = read_file(file, self._open_zips)
+            data = read_file(file, self._open_zips, MIDI.largest_bytes)
             score = read_midi_bytes(data, path=Path(file.name))
         except DataError as error:
             return Reading(reason=error.reason)
@@ -116,7 +109,7 @@ class Reader:
 
 
 def read_all(
-    files: Sequence[MidiFile],
+    files: Sequence[SourceFile],
     *,
     tokenizer: str,
     config: Mapping[str, Any],
@@ -147,59 +140,7 @@ def read_all(
     ResourceError
         A process died, most likely for want of memory.
     """
-    if jobs <= 1 or len(files) < POOL_FROM:
-        reader = Reader(tokenizer, config, min_notes)
-        try:
-            for done, file in enumerate(files, start=1):
-                yield reader.read(file)
-                if progress:
-                    progress(done, len(files))
-        finally:
-            reader.close()
-        return
-    batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
-    pool = ProcessPoolExecutor(
-        min(jobs, len(batches)),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(tokenizer, dict(config), min_notes),
-    )
-    waiting: deque[Future[list[Reading]]] = deque()
-    done = 0
-    try:
-        for batch in batches:
-            waiting.append(pool.submit(_read_batch, batch))
-            if len(waiting) > 2 * jobs:
-                for reading in waiting.popleft().result():
-                    yield reading
-                    done += 1
-                if progress:
-                    progress(done, len(files))
-        while waiting:
-            for reading in waiting.popleft().result():
-                yield reading
-                done += 1
-            if progress:
-                progress(done, len(files))
-    except BrokenProcessPool as error:
-        raise ResourceError("a reading process died, most likely for want of memory. Try --jobs 1") from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_reader: Reader | None = None
-
-
-def _start_worker(tokenizer: str, config: Mapping[str, Any], min_notes: int) -> None:
-    global _reader
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops the workers; theirs would be a second traceback
-    _reader = Reader(tokenizer, config, min_notes)
-
-
-def _read_batch(files: Sequence[MidiFile]) -> list[Reading]:
-    if _reader is None:
-        raise RuntimeError("the worker was not started by read_all")
-    return [_reader.read(file) for file in files]
+    yield from read_in_order(files, Reader, (tokenizer, dict(config), min_notes), jobs=jobs, progress=progress)
 
 
 def _notes_digest(notes: Notes) -> str:

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from tonada.errors import ConfigError, DataError, UnknownNameError
+from tonada.sources import SourceFile
 from tonada.symbolic.corpus.composers import composer_keys
-from tonada.symbolic.corpus.sources import MidiFile
-from tonada.symbolic.corpus.tables import RENAMED
+from tonada.symbolic.corpus.kind import RENAMED
 from tonada.symbolic.corpus.titles import fold
 
 TELLS = {"composer": "names its composer", "split": "is assigned to a split"}
@@ -45,7 +45,7 @@ def parse_selection(
     return {RENAMED.get(column, column): values for column, values in wanted.items()}
 
 
-def select(files: Sequence[MidiFile], wanted: Mapping[str, Sequence[str]]) -> list[MidiFile]:
+def select(files: Sequence[SourceFile], wanted: Mapping[str, Sequence[str]]) -> list[SourceFile]:
     """Keep the files that fit, in every column, one of the wanted values.
 
     Case and accents do not matter. A composer fits by surname, in any spelling, or by whole words of the name. In other

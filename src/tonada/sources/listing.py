@@ -1,6 +1,6 @@
-"""Where MIDI files come from: folders, single files and zips, each file with what a table (csv) says about it.
+"""Where music comes from: folders, single files and zips, each file with what a table (csv) says about it.
 
-Nothing is extracted, and listing reads no MIDI file: a zip's directory and its tables are looked at; its members are
+Listing reads no music: a zip's directory and its tables are looked at; its members are
 read one by one, in memory, when their turn comes. So a name that points outside harms nobody; such a member is skipped
 all the same.
 """
@@ -9,58 +9,20 @@ from __future__ import annotations
 
 import os
 import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from tonada.errors import DataError
 from tonada.files import translated_errors
-from tonada.symbolic.corpus.tables import (
-    FILE_COLUMN,
-    LARGEST_TABLE_BYTES,
-    Descriptions,
-    facts_of,
-    lists_files,
-    parse_table,
-    read_table,
-)
-from tonada.symbolic.midi import LARGEST_FILE_BYTES
+from tonada.sources.members import Kind, SourceFile, opened_member
+from tonada.sources.tables import LARGEST_TABLE_BYTES, Descriptions, parse_table, read_table
 
-SUFFIXES = (".mid", ".midi", ".rmi", ".kar")
 MOST_MEMBERS = 1_000_000
 """A zip with more members is refused before anything is read."""
 MOST_BYTES = 64 * 2**30
 """So is a zip that says it holds more than this, unpacked."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MidiFile:
-    """One MIDI file that has not been read yet.
-
-    Attributes
-    ----------
-    name
-        Its path inside the source, unique among all sources.
-    collection
-        The name of the folder or zip that it comes from.
-    container
-        The zip that holds it, or the file itself.
-    member
-        Its name in the zip; None for a file on disk.
-    facts
-        What a table says about it, column → text.
-    table
-        The table that lists it; empty when none does.
-    """
-
-    name: str
-    collection: str
-    container: Path
-    member: str | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
-    table: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,36 +32,38 @@ class Listing:
     Attributes
     ----------
     files
-        The MIDI files.
+        The files.
     others
         Those that a table given as a source does not list.
     skipped
         Rows (name, collection, reason) of what cannot be used.
     """
 
-    files: tuple[MidiFile, ...]
-    others: tuple[MidiFile, ...]
+    files: tuple[SourceFile, ...]
+    others: tuple[SourceFile, ...]
     skipped: tuple[Mapping[str, str], ...]
 
 
-def list_sources(sources: Sequence[Path]) -> Listing:
-    """Find the MIDI files of folders, zips and files.
+def list_sources(sources: Sequence[Path], kind: Kind) -> Listing:
+    """Find the files of one kind in folders, zips and files.
 
-    A csv that lists MIDI files (column ``midi_filename``, relative to the csv) describes them wherever it lies, in a
-    zip or in a folder. One that is given as a source selects the files that it lists among the other sources, or in its
+    A csv that lists such files (by the kind's column) describes them wherever it lies above them, in a zip or in a
+    folder. One that is given as a source selects the files that it lists among the other sources, or in its
     folder when there are none, and adds its columns.
 
     Parameters
     ----------
     sources
-        Folders (searched to the bottom), zips, MIDI files, csv tables.
+        Folders (searched to the bottom), zips, single files, csv tables.
+    kind
+        What to look for.
 
     Raises
     ------
     DataError
         A source does not exist, is no kind that is known, or is damaged.
     """
-    files: list[MidiFile] = []
+    files: list[SourceFile] = []
     skipped: list[Mapping[str, str]] = []
     selections: list[Path] = []
     for source in sources:
@@ -107,86 +71,55 @@ def list_sources(sources: Sequence[Path]) -> Listing:
         if not source.exists():
             raise DataError(source, "there is no such file or folder")
         if source.is_dir():
-            files.extend(_folder(source, skipped))
+            files.extend(_folder(source, kind, skipped))
         elif suffix == ".csv":
             selections.append(source)
         elif suffix == ".zip":
-            files.extend(_zip(source, skipped))
-        elif suffix in SUFFIXES:
-            files.append(MidiFile(name=source.name, collection=source.name, container=source))
+            files.extend(_zip(source, kind, skipped))
+        elif suffix in kind.suffixes:
+            files.append(SourceFile(name=source.name, collection=source.name, container=source))
         else:
-            raise DataError(source, f"is no folder, zip, csv or MIDI file ({', '.join(SUFFIXES)})")
+            raise DataError(source, f"is no folder, zip, csv or {kind.what} ({', '.join(kind.suffixes)})")
     if selections and len(selections) == len(sources):
         for folder in dict.fromkeys(table.parent for table in selections):
-            files.extend(_folder(folder, skipped))
+            files.extend(_folder(folder, kind, skipped))
     files = list(_unique(files))
-    kept = _select(files, selections, skipped) if selections else files
+    kept = _select(files, selections, kind, skipped) if selections else files
     names = {file.name for file in kept}
     others = tuple(file for file in files if file.name not in names)
     return Listing(files=tuple(kept), others=others, skipped=tuple(skipped))
 
 
-def read_file(file: MidiFile, open_zips: dict[Path, zipfile.ZipFile]) -> bytes:
-    """Read one MIDI file.
-
-    Parameters
-    ----------
-    file
-        What `list_sources` found.
-    open_zips
-        Zips that are open already; a zip that is opened is added, so that its directory is read once.
-
-    Raises
-    ------
-    DataError
-        It cannot be read, is damaged, or is larger than `tonada.symbolic.midi.LARGEST_FILE_BYTES`.
-    """
-    where = Path(file.name)
-    with translated_errors(where):
-        if file.member is None:
-            with file.container.open("rb") as stream:
-                data = stream.read(LARGEST_FILE_BYTES + 1)
-        else:
-            if file.container not in open_zips:
-                open_zips[file.container] = zipfile.ZipFile(file.container)
-            data = _read_member(open_zips[file.container], file.member, LARGEST_FILE_BYTES)
-    if len(data) > LARGEST_FILE_BYTES:
-        raise DataError(where, f"larger than {LARGEST_FILE_BYTES // 2**20} MiB")
-    return data
-
-
-def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> bytes:
-    """Read at most ``limit`` + 1 bytes of a member: what it says about its own size may be a lie."""
-    try:
-        with archive.open(member) as stream:
-            return stream.read(limit + 1)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, KeyError, ValueError) as error:
-        raise DataError(member, f"cannot be read from its zip ({error})") from error
-
-
-def _folder(folder: Path, skipped: list[Mapping[str, str]]) -> Iterator[MidiFile]:
-    """List the MIDI files of a folder, sorted by path; links to other folders are not followed."""
+def _folder(folder: Path, kind: Kind, skipped: list[Mapping[str, str]]) -> Iterator[SourceFile]:
+    """List the files of a folder, sorted by path; links to other folders are not followed."""
     found: list[tuple[str, Path, str | None]] = []
-    descriptions = Descriptions()
+    descriptions = Descriptions(kind.columns)
     name = folder.resolve().name
     for root, folders, names in os.walk(folder):
         folders.sort()
-        for path in (Path(root, each) for each in sorted(names) if not each.startswith("._")):
+        for path in (Path(root, each) for each in sorted(names)):
             inside = path.relative_to(folder).as_posix()
-            if path.suffix.casefold() in SUFFIXES:
+            if kind.has(path.name):
                 found.append((inside, path, None))
-            elif path.suffix.casefold() == ".csv":
+            elif path.suffix.casefold() == ".csv" and not path.name.startswith("._"):
                 try:
                     descriptions.add(PurePosixPath(inside).parent, f"{name}/{inside}", read_table(path))
                 except DataError as error:
                     skipped.append({"name": f"{name}/{inside}", "collection": name, "reason": error.reason})
-    yield from _described(name, found, descriptions, skipped)
+    beside = Descriptions(kind.columns)
+    table = folder.resolve().parent / kind.beside
+    if kind.beside and table.is_file():
+        try:
+            beside.add(PurePosixPath(), table.name, read_table(table))
+        except DataError as error:
+            skipped.append({"name": table.name, "collection": name, "reason": error.reason})
+    yield from _described(name, found, descriptions, skipped, beside)
 
 
-def _zip(path: Path, skipped: list[Mapping[str, str]]) -> Iterator[MidiFile]:
-    """List the MIDI members of a zip, sorted by name, from its directory alone."""
+def _zip(path: Path, kind: Kind, skipped: list[Mapping[str, str]]) -> Iterator[SourceFile]:
+    """List the members of a zip, sorted by name, from its directory alone."""
     found: list[tuple[str, Path, str | None]] = []
-    descriptions = Descriptions()
+    descriptions = Descriptions(kind.columns)
     try:
         with translated_errors(path), zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -195,17 +128,19 @@ def _zip(path: Path, skipped: list[Mapping[str, str]]) -> Iterator[MidiFile]:
             if sum(member.file_size for member in members) > MOST_BYTES:
                 raise DataError(path, f"would unpack to more than {MOST_BYTES // 2**30} GiB")
             for member in members:
-                name, suffix = member.filename, PurePosixPath(member.filename).suffix.casefold()
-                if member.is_dir() or PurePosixPath(name).name.startswith("._") or suffix not in (*SUFFIXES, ".csv"):
+                name, plain = member.filename, PurePosixPath(member.filename)
+                is_table = plain.suffix.casefold() == ".csv" and not plain.name.startswith("._")
+                if member.is_dir() or not (is_table or kind.has(name)):
                     continue
-                reason = _fault(member)
+                reason = _fault(member, kind)
                 if reason:
                     skipped.append({"name": name, "collection": path.name, "reason": reason})
-                elif suffix in SUFFIXES:
+                elif not is_table:
                     found.append((name, path, name))
                 else:
                     try:
-                        rows = parse_table(Path(name), _read_member(archive, name, LARGEST_TABLE_BYTES))
+                        with opened_member(archive, name) as stream:  # what it says of its size may be a lie
+                            rows = parse_table(Path(name), stream.read(LARGEST_TABLE_BYTES + 1))
                         descriptions.add(PurePosixPath(name).parent, f"{path.name}/{name}", rows)
                     except DataError as error:
                         skipped.append({"name": name, "collection": path.name, "reason": error.reason})
@@ -214,7 +149,7 @@ def _zip(path: Path, skipped: list[Mapping[str, str]]) -> Iterator[MidiFile]:
     yield from _described(path.name, found, descriptions, skipped)
 
 
-def _fault(member: zipfile.ZipInfo) -> str:
+def _fault(member: zipfile.ZipInfo, kind: Kind) -> str:
     """Say why a member is not read, or give an empty text."""
     name = member.filename
     parts = name.replace("\\", "/").split("/")
@@ -222,7 +157,7 @@ def _fault(member: zipfile.ZipInfo) -> str:
         return "unsafe name in the zip: it points outside"
     if member.flag_bits & 1:
         return "encrypted"
-    limit = LARGEST_TABLE_BYTES if name.casefold().endswith(".csv") else LARGEST_FILE_BYTES
+    limit = LARGEST_TABLE_BYTES if name.casefold().endswith(".csv") else kind.largest_bytes
     return f"larger than {limit // 2**20} MiB" if member.file_size > limit else ""
 
 
@@ -231,47 +166,53 @@ def _described(
     found: list[tuple[str, Path, str | None]],
     descriptions: Descriptions,
     skipped: list[Mapping[str, str]],
-) -> Iterator[MidiFile]:
+    beside: Descriptions | None = None,
+) -> Iterator[SourceFile]:
     """Join files, sorted, with what the tables say; a file that a table names and that is absent is reported."""
     for inside, container, member in sorted(found, key=lambda entry: entry[0]):
         table, facts = descriptions.take(inside)
         name = inside if member else f"{collection}/{inside}"
-        yield MidiFile(name=name, collection=collection, container=container, member=member, facts=facts, table=table)
+        if beside and not table:
+            table, facts = beside.take(name)
+        yield SourceFile(name=name, collection=collection, container=container, member=member, facts=facts, table=table)
     for inside, table in descriptions.left():
         skipped.append({"name": inside, "collection": collection, "reason": f"named in {table}, but absent"})
 
 
-def _select(files: list[MidiFile], tables: Sequence[Path], skipped: list[Mapping[str, str]]) -> list[MidiFile]:
+def _select(
+    files: list[SourceFile], tables: Sequence[Path], kind: Kind, skipped: list[Mapping[str, str]]
+) -> list[SourceFile]:
     """Keep the files whose path ends with a name that a table lists, in their order, with its columns added."""
+    column = kind.columns.file
     wanted: defaultdict[str, list[tuple[Path, dict[str, str]]]] = defaultdict(list)
     for table in tables:
         rows = read_table(table)
-        if not lists_files(rows):
-            raise DataError(table, f"has no column '{FILE_COLUMN}', so it selects nothing")
+        if not kind.columns.are_in(rows):
+            raise DataError(table, f"has no column '{column}', so it selects nothing")
         for row in rows:
-            wanted[PurePosixPath(row[FILE_COLUMN]).name].append((table, row))
-    kept: list[MidiFile] = []
+            wanted[PurePosixPath(row[column]).name].append((table, row))
+    kept: list[SourceFile] = []
     met: set[tuple[Path, str]] = set()
     for file in files:
         rows_of_file = [
             (table, row)
             for table, row in wanted.get(PurePosixPath(file.name).name, ())
-            if f"/{file.name}".endswith(f"/{row[FILE_COLUMN]}")
+            if f"/{file.name}".endswith(f"/{row[column]}")
         ]
         if rows_of_file:
             facts = dict(file.facts)
             for table, row in rows_of_file:
-                facts.update(facts_of(row))
-                met.add((table, row[FILE_COLUMN]))
+                facts.update(kind.columns.facts(row))
+                met.add((table, row[column]))
             kept.append(replace(file, facts=facts, table=file.table or rows_of_file[0][0].name))
     for table, row in (entry for entries in wanted.values() for entry in entries):
-        if (table, row[FILE_COLUMN]) not in met:
+        if (table, row[column]) not in met:
             reason = "listed, but in none of the sources"
-            skipped.append({"name": row[FILE_COLUMN], "collection": table.name, "reason": reason})
+            skipped.append({"name": row[column], "collection": table.name, "reason": reason})
     return kept
 
 
-def _unique(files: list[MidiFile]) -> Iterator[MidiFile]:
+def _unique(files: list[SourceFile]) -> Iterator[SourceFile]:
     """Tell files of one name apart by a number; a file that two sources reach is one file."""
     met: set[tuple[Path, str | None]] = set()
     count: defaultdict[str, int] = defaultdict(int)
