@@ -1,0 +1,149 @@
+"""A vector autoregression: each frame is a linear function of those before, and a surprise.
+
+Fitted by the Yule–Walker equations on autocovariances that are pooled over clips: the process is then stable by
+construction, and has exactly the covariance and the autocovariances, up to its order, that were measured (Lütkepohl
+2005, "New introduction to multiple time series analysis", sections 2.1.4 and 3.3.4; Whittle 1963).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+ORDERS = (1, 2, 3, 4, 6, 8, 12, 16)
+"""What is tried where no order is asked for."""
+RIDGE = 1e-4
+"""Added to each variance before solving, as a share of their mean: dimensions that copy each other have a solution."""
+_LARGEST_RADIUS = 0.9995
+_LONGEST_RUN_IN = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Autoregression:
+    """``y[t] = Σₖ coefficients[k − 1] · y[t − k] + surprise · n``, with n from N(0, I).
+
+    Parameters
+    ----------
+    coefficients
+        float64 [P, Z, Z].
+    surprise
+        float64 [Z, Z]: a root of the innovations' covariance.
+    """
+
+    coefficients: Array
+    surprise: Array
+    names: ClassVar[tuple[str, ...]] = ("coefficients", "surprise")
+
+    def arrays(self) -> dict[str, Array]:
+        """Give what it is made of, by name."""
+        return {name: getattr(self, name) for name in self.names}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Autoregression:
+        """Make one of what `arrays` gave.
+
+        Raises
+        ------
+        ValueError
+            The shapes do not fit each other, or the process is not stable.
+        """
+        made = cls(**arrays)
+        channels = len(made.surprise)
+        if made.surprise.shape != (channels, channels) or made.coefficients.shape[1:] != (channels, channels):
+            raise ValueError("the shapes of a process do not fit each other")
+        if not made.radius < 1:
+            raise ValueError("a process is not stable")
+        return made
+
+    @property
+    def radius(self) -> float:
+        """Of the slowest eigenvalue: below 1 the process is stable, and near 1 it remembers for long."""
+        order, channels, _ = self.coefficients.shape
+        companion = np.eye(order * channels, k=-channels)
+        companion[:channels] = self.coefficients.transpose(1, 0, 2).reshape(channels, -1)
+        return float(np.abs(np.linalg.eigvals(companion)).max())
+
+    def sample(self, frames: int, generator: np.random.Generator) -> Array:
+        """Run the process from its steady state: float64 [L, Z]."""
+        order, channels, _ = self.coefficients.shape
+        # What was at the beginning, nothing, has faded to a thousandth when the first frame is taken.
+        radius = min(self.radius, _LARGEST_RADIUS)
+        run_in = order + min(_LONGEST_RUN_IN, int(np.log(1e-3) / np.log(max(radius, 1e-3))))
+        surprises = generator.standard_normal((run_in + frames, channels)) @ self.surprise.T
+        past = np.zeros((order + run_in + frames, channels))
+        latest_first = (
+            self.coefficients[::-1].transpose(1, 0, 2).reshape(channels, -1)
+        )  # of the frames in order of time
+        for now, surprise in enumerate(surprises, order):
+            past[now] = latest_first @ past[now - order : now].reshape(-1) + surprise
+        return past[order + run_in :].copy()
+
+
+def fit_autoregression(courses: Sequence[NDArray[np.floating[Any]]], *, order: int | None = None) -> Autoregression:
+    """Fit a process to several courses at once.
+
+    Parameters
+    ----------
+    courses
+        Floating [L, Z] each, around zero.
+    order
+        P; the one of least Bayesian information criterion among `ORDERS` when None.
+    """
+    frames = sum(map(len, courses))
+    longest = max(map(len, courses)) - 1
+    orders = [order] if order else [one for one in ORDERS if one <= longest] or [1]
+    covariances = _autocovariances(courses, max(orders))
+    channels = covariances.shape[1]
+    fits = [_solve(covariances, one) for one in orders]
+    # Schwarz 1978; Lütkepohl 2005, equation 4.3.9.
+    criteria = [
+        np.linalg.slogdet(surprise)[1] + len(coefficients) * channels**2 * np.log(frames) / frames
+        for coefficients, surprise in fits
+    ]
+    coefficients, covariance = fits[int(np.argmin(criteria))]
+    values, vectors = np.linalg.eigh(covariance)
+    made = Autoregression(coefficients, vectors * np.sqrt(np.maximum(values, 0.0)))
+    if made.radius > _LARGEST_RADIUS:  # by rounding alone
+        shrink = (_LARGEST_RADIUS / made.radius) ** np.arange(1, len(coefficients) + 1)
+        made = Autoregression(coefficients * shrink[:, None, None], made.surprise)
+    return made
+
+
+def _autocovariances(courses: Sequence[NDArray[np.floating[Any]]], most: int) -> Array:
+    """Give ``Γ[k] = Σ y[t] y[t − k]ᵀ / Σ L``, [most + 1, Z, Z].
+
+    Divided by all frames, not by those that have a frame k before: only so is the sequence that of some process.
+    """
+    channels = courses[0].shape[1]
+    total: Array = np.zeros((most + 1, channels, channels))
+    for course in courses:
+        wide: Array = np.asarray(course, dtype=np.float64)
+        for lag in range(min(most, len(wide) - 1) + 1):
+            total[lag] += wide[lag:].T @ wide[: len(wide) - lag]
+    total /= float(sum(map(len, courses)))
+    ridge: Array = RIDGE * max(float(np.trace(total[0])) / channels, 1e-12) * np.eye(channels)
+    total[0] += ridge
+    return total
+
+
+def _solve(covariances: Array, order: int) -> tuple[Array, Array]:
+    """Solve the Yule–Walker equations: coefficients [P, Z, Z], covariance of the innovations [Z, Z]."""
+    channels = covariances.shape[1]
+
+    def at(lag: int) -> Array:
+        block: Array = covariances[abs(lag)]
+        return block if lag >= 0 else block.T
+
+    # Γ[k] = Σⱼ A[j] Γ[k − j] for k = 1 … P; in one row: [A₁ … A_P] T = [Γ₁ … Γ_P], where block (j, k) of T is Γ[k − j].
+    toeplitz = np.block([[at(column - row) for column in range(order)] for row in range(order)])
+    wanted = np.concatenate([at(lag) for lag in range(1, order + 1)], axis=1)
+    row = np.linalg.solve(toeplitz.T, wanted.T).T
+    coefficients = row.reshape(channels, order, channels).transpose(1, 0, 2)
+    covariance = at(0) - sum(one @ at(lag).T for lag, one in enumerate(coefficients, 1))
+    return np.ascontiguousarray(coefficients), (covariance + covariance.T) / 2

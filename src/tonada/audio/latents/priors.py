@@ -1,0 +1,310 @@
+"""Where new latents come from: drawn at random, or from a distribution that was fitted to the latents of music.
+
+A plain autoencoder's decoder has only seen latents of music; values drawn independently are nothing it knows, and it
+makes noise of them. A fitted prior draws what latents of music have in common: where each clip lies, how widely its
+dimensions swing, and how each frame follows from those before.
+
+Axes: N clips · L latent frames · Z latent channels; arrays have time first, float32 [L, Z].
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tonada.audio.latents.autoregression import Autoregression, fit_autoregression
+from tonada.audio.latents.kmeans import nearest_centres, spread_centres
+from tonada.errors import CheckpointError, ConfigError, UnknownNameError
+from tonada.seeding import rng
+
+Array = NDArray[np.float64]
+
+FILE_NAME = "prior.safetensors"
+"""Beside ``model.safetensors`` in a model folder."""
+KINDS = ("uniform", "normal", "fitted")
+FORMAT = "1"
+
+_KEPT_VARIANCE = 0.99  # of the clips' statistics; what is left are directions that only noise fills
+_CLIPS_PER_CLUSTER = 40
+_MOST_CLUSTERS = 6
+_LEAST_SPREAD = 1e-4  # of a dimension that does not move within a clip, so that its logarithm is finite
+
+
+class Prior(ABC):
+    """A distribution of latents of any length."""
+
+    channels: int
+    """Values per frame, Z."""
+
+    @abstractmethod
+    def sample(self, frames: int, seed: int) -> NDArray[np.float32]:
+        """Draw latents, float32 [L, Z]; the same seed gives the same."""
+
+
+@dataclass(frozen=True)
+class UniformPrior(Prior):
+    """Every value by itself, evenly from ±1: as the study drew them."""
+
+    channels: int
+
+    def sample(self, frames: int, seed: int) -> NDArray[np.float32]:
+        """Draw latents, float32 [L, Z], in −1 to 1; the same seed gives the same."""
+        return rng(seed, "uniform").uniform(-1.0, 1.0, (frames, self.channels)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class NormalPrior(Prior):
+    """Every value by itself, from N(0, 1): what a variational autoencoder is trained towards."""
+
+    channels: int
+
+    def sample(self, frames: int, seed: int) -> NDArray[np.float32]:
+        """Draw latents, float32 [L, Z]; the same seed gives the same."""
+        return rng(seed, "normal").standard_normal((frames, self.channels)).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPrior(Prior):
+    """Clips that differ from each other, and frames that follow from each other; `fit_prior` makes one.
+
+    A clip's mean and log standard deviation, per dimension, come from a kernel density over those of the training
+    clips, in their principal components; the kernel has the shape of the cluster that the clip belongs to, and what is
+    drawn the cluster's mean and covariance. Within the clip, what is left runs as a vector autoregression, fitted to
+    the clips of the cluster. Values stay within the range that was seen in training.
+
+    Parameters
+    ----------
+    centre
+        float64 [2 Z]: mean of the training clips' statistics, Z means followed by Z log standard deviations.
+    axes
+        float64 [K, 2 Z]: their principal components, each as long as its standard deviation.
+    places
+        float64 [N, K]: where the training clips lie, in standard deviations.
+    cluster
+        int64 [N]: the cluster of each.
+    middles
+        float64 [C, K]: mean place of each cluster.
+    kernels
+        float64 [C, K, K]: a root of each cluster's covariance.
+    bandwidths
+        float64 [C]: width of the kernel, as a share of the cluster's.
+    processes
+        One for each cluster.
+    low, high
+        float64 [Z]: range of the training latents.
+    """
+
+    centre: Array
+    axes: Array
+    places: Array
+    cluster: NDArray[np.int64]
+    middles: Array
+    kernels: Array
+    bandwidths: Array
+    processes: tuple[Autoregression, ...]
+    low: Array
+    high: Array
+
+    @property
+    def channels(self) -> int:  # type: ignore[override]  # a property in place of the attribute
+        """Values per frame, Z."""
+        return len(self.low)
+
+    def sample(self, frames: int, seed: int) -> NDArray[np.float32]:
+        """Draw latents, float32 [L, Z]: a clip's character first, then its course; the same seed gives the same."""
+        generator = rng(seed, "fitted")
+        clip = int(generator.integers(len(self.places)))
+        noise = generator.standard_normal(self.places.shape[1])
+        cluster = self.cluster[clip]
+        middle, width = self.middles[cluster], self.bandwidths[cluster]
+        aside = self.places[clip] - middle + width * self.kernels[cluster] @ noise
+        # Shrunk towards the middle, so that what is drawn spreads as the clips do (Silverman 1986, section 6.4.1).
+        statistics = self.centre + (middle + aside / np.sqrt(1.0 + width**2)) @ self.axes
+        mean, spread = statistics[: self.channels], np.exp(statistics[self.channels :])
+        course = self.processes[cluster].sample(frames, generator)
+        latents: Array = np.clip(mean + spread * course, self.low, self.high)
+        return latents.astype(np.float32)
+
+
+def fit_prior(
+    latents: Sequence[NDArray[np.floating[Any]]], *, order: int | None = None, clusters: int | None = None
+) -> FittedPrior:
+    """Fit a prior to the latents of clips.
+
+    Parameters
+    ----------
+    latents
+        Floating [L, Z] for each clip, one at least; clips of a few seconds that are alike inside, from many songs.
+    order
+        Frames that a frame is predicted from; chosen by the Bayesian information criterion when None.
+    clusters
+        Groups of clips that have a process of their own; one for every 40 clips, six at most, when None.
+
+    Raises
+    ------
+    ConfigError
+        There are no clips, they differ in Z, or all are shorter than two frames.
+    """
+    clips = [np.asarray(clip, dtype=np.float64) for clip in latents if len(clip) >= 2]
+    if not clips or len({clip.shape[1] for clip in clips}) != 1:
+        raise ConfigError("a prior is fitted to latents of at least one clip of two frames, all with equally many dims")
+    means = np.stack([clip.mean(axis=0) for clip in clips])
+    spreads = np.maximum(np.stack([clip.std(axis=0) for clip in clips]), _LEAST_SPREAD)
+    statistics = np.concatenate([means, np.log(spreads)], axis=1)
+    centre, axes, places = _principal_axes(statistics)
+    wanted = clusters or min(_MOST_CLUSTERS, max(1, len(clips) // _CLIPS_PER_CLUSTER))
+    cluster = nearest_centres(places, spread_centres(places, wanted))
+    courses = [(clip - mean) / spread for clip, mean, spread in zip(clips, means, spreads, strict=True)]
+    processes, middles, kernels, bandwidths = [], [], [], []
+    for number in range(int(cluster.max()) + 1):
+        members = np.flatnonzero(cluster == number)
+        processes.append(fit_autoregression([courses[member] for member in members], order=order))
+        middles.append(places[members].mean(axis=0))
+        aside = places[members] - middles[-1]
+        values, vectors = np.linalg.eigh(aside.T @ aside / len(members))
+        kernels.append(vectors * np.sqrt(np.maximum(values, 0.0)))
+        bandwidths.append(len(members) ** (-1.0 / (places.shape[1] + 4)))  # Scott's rule
+    return FittedPrior(
+        centre=centre,
+        axes=axes,
+        places=places,
+        cluster=cluster,
+        middles=np.stack(middles),
+        kernels=np.stack(kernels),
+        bandwidths=np.array(bandwidths),
+        processes=tuple(processes),
+        low=np.min([clip.min(axis=0) for clip in clips], axis=0),
+        high=np.max([clip.max(axis=0) for clip in clips], axis=0),
+    )
+
+
+def _principal_axes(statistics: Array) -> tuple[Array, Array, Array]:
+    """Give the mean [D], the axes [K, D], each as long as its standard deviation, and the places [N, K]."""
+    centre = statistics.mean(axis=0)
+    left, lengths, right = np.linalg.svd(statistics - centre, full_matrices=False)
+    shares = np.cumsum(lengths**2) / max(float((lengths**2).sum()), 1e-300)
+    kept = int(np.searchsorted(shares, _KEPT_VARIANCE)) + 1 if lengths[0] > 1e-9 else 0
+    scale = np.sqrt(len(statistics))
+    return centre, right[:kept] * lengths[:kept, None] / scale, left[:, :kept] * scale
+
+
+def save_prior(prior: FittedPrior, path: Path, *, weights_sha256: str) -> None:
+    """Write a prior as safetensors.
+
+    Parameters
+    ----------
+    prior
+        What `fit_prior` gave.
+    path
+        The file; `FILE_NAME` in the model's folder is where it is found again.
+    weights_sha256
+        Of the file of weights whose latents it was fitted to: to others it says nothing.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written.
+    ResourceError
+        The disk is full.
+    """
+    import torch
+
+    from tonada.checkpoint import save_tensors
+
+    arrays: dict[str, NDArray[Any]] = {name: getattr(prior, name) for name in _ARRAYS}
+    for number, process in enumerate(prior.processes):
+        arrays |= {f"processes.{number}.{name}": array for name, array in process.arrays().items()}
+    # In single precision: half the size, and what was estimated from a few hundred clips is not known better.
+    tensors = {
+        name: torch.from_numpy(array.astype(np.int64 if array.dtype.kind == "i" else np.float32))
+        for name, array in arrays.items()
+    }
+    metadata = {"format": FORMAT, "weights_sha256": weights_sha256}
+    save_tensors(path, tensors, metadata)
+
+
+_ARRAYS = ("centre", "axes", "places", "cluster", "middles", "kernels", "bandwidths", "low", "high")
+
+
+def load_prior(path: Path, *, weights_sha256: str) -> FittedPrior:
+    """Read a prior.
+
+    Parameters
+    ----------
+    path
+        The file.
+    weights_sha256
+        Of the model's file of weights that latents are drawn for.
+
+    Raises
+    ------
+    CheckpointError
+        The file is absent or damaged, is no prior, or was fitted to the latents of other weights.
+    """
+    from tonada.checkpoint import load_tensors
+
+    tensors, metadata = load_tensors(path)
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: is no prior that this version reads")
+    if metadata.get("weights_sha256") != weights_sha256:
+        raise CheckpointError(f"{path}: was fitted to the latents of other weights; fit it again")
+    arrays = {
+        name: tensor.numpy().astype(np.float64 if tensor.is_floating_point() else np.int64)
+        for name, tensor in tensors.items()
+    }
+    try:
+        return _prior_of(arrays)
+    except (KeyError, ValueError) as error:  # a tensor is missing, or does not fit the others
+        raise CheckpointError(f"{path}: is no prior ({error})") from error
+
+
+def _prior_of(arrays: Mapping[str, NDArray[Any]]) -> FittedPrior:
+    count = int(arrays["cluster"].max()) + 1
+    processes = tuple(
+        Autoregression.of_arrays({name: arrays[f"processes.{number}.{name}"] for name in Autoregression.names})
+        for number in range(count)
+    )
+    return FittedPrior(**{name: arrays[name] for name in _ARRAYS}, processes=processes)
+
+
+def make_prior(kind: str, channels: int, *, path: Path, weights_sha256: str) -> Prior:
+    """Give a prior by its name.
+
+    Parameters
+    ----------
+    kind
+        "uniform", "normal" or "fitted".
+    channels
+        Of the model, Z.
+    path
+        Where the fitted one lies.
+    weights_sha256
+        Of the model.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such kind.
+    CheckpointError
+        The fitted one is not there, or belongs to another model.
+    """
+    if kind not in KINDS:
+        raise UnknownNameError("prior", kind, KINDS)
+    if kind == "uniform":
+        return UniformPrior(channels)
+    if kind == "normal":
+        return NormalPrior(channels)
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path}: this model has no fitted prior. Name songs to fit one to, or take --prior normal"
+        )
+    prior = load_prior(path, weights_sha256=weights_sha256)
+    if prior.channels != channels:
+        raise CheckpointError(f"{path}: is a prior of {prior.channels} channels; the model has {channels}")
+    return prior
