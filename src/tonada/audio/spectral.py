@@ -17,6 +17,8 @@ _KNEE_HZ = 1000.0
 _KNEE_MEL = _KNEE_HZ / _LINEAR_HZ
 _LOG_STEP = np.log(6.4) / 27  # the growth of the logarithm of frequency with each mel above the knee
 
+_LEAST_ENERGY = 1e-8  # of the windows that reach a sample; with less, rounding would be heard
+
 
 def count_frames(samples: int, hop: int) -> int:
     """Give L, the number of frames of so many samples."""
@@ -58,7 +60,7 @@ def istft(spectrum: torch.Tensor, n_fft: int, hop: int, samples: int) -> torch.T
     spectrum
         complex64 [B, F, L].
     n_fft, hop
-        As they were given to ``stft``; n_fft ≥ 4 · hop, or the last samples are lost in rounding.
+        As they were given to ``stft``; with n_fft < 4 · hop the last samples may be lost.
     samples
         S, how many samples to give: at most (L − 1) · hop + n_fft / 2 are reached by frames, the rest is silence.
 
@@ -68,7 +70,22 @@ def istft(spectrum: torch.Tensor, n_fft: int, hop: int, samples: int) -> torch.T
         float32 [B, S].
     """
     window = torch.hann_window(n_fft, dtype=spectrum.real.dtype, device=spectrum.device)
-    return torch.istft(spectrum, n_fft, hop, window=window, center=True, length=samples)
+    frames = torch.fft.irfft(spectrum.mT, n_fft) * window
+    energy = _overlap_add((window * window).expand(1, frames.shape[1], n_fft), hop)
+    reached = slice(n_fft // 2, n_fft // 2 + samples)
+    waveform = _overlap_add(frames, hop)[:, reached] / energy[:, reached].clamp(min=_LEAST_ENERGY)
+    return torch.nn.functional.pad(waveform, (0, samples - waveform.shape[1]))
+
+
+def _overlap_add(frames: torch.Tensor, hop: int) -> torch.Tensor:
+    """Sum frames [B, L, n_fft], each ``hop`` samples after the one before; give [B, at least all of them]."""
+    batch, count, length = frames.shape
+    parts = -(-length // hop)
+    pieces = torch.nn.functional.pad(frames, (0, parts * hop - length)).view(batch, count, parts, hop)
+    sums = frames.new_zeros(batch, count + parts - 1, hop)
+    for part in range(parts):  # a slice at a time: many times faster than torch.istft's scattering
+        sums[:, part : part + count] += pieces[:, :, part]
+    return sums.view(batch, -1)
 
 
 def mel_filter_bank(bands: int, n_fft: int, sample_rate: int, low_hz: float, high_hz: float) -> torch.Tensor:
