@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tonada.audio.clip import FORMATS, Clip, read_clip, write_clip
+from tonada.audio.clip import Clip, read_clip, write_clip
+from tonada.audio.writing import FORMATS
 from tonada.errors import ConfigError, DataError
 
 
@@ -83,9 +84,9 @@ def test_what_is_beyond_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> Non
 
 
 def test_unknown_suffix_lists_what_works(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"'\.aac'. Try \.wav, \.flac, \.ogg, \.mp3"):
+    with pytest.raises(ConfigError, match=r"'\.aac'. Try \.wav, \.flac, \.ogg, \.opus, \.mp3"):
         write_clip(tone(0.1), tmp_path / "tone.aac")
-    assert list(FORMATS) == [".wav", ".flac", ".ogg", ".mp3"]
+    assert list(FORMATS) == [".wav", ".flac", ".ogg", ".opus", ".mp3"]
 
 
 def test_sample_rate_that_a_format_lacks(tmp_path: Path) -> None:

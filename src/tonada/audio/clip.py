@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from tonada.audio.ogg import with_fixed_serial
-from tonada.errors import ConfigError, DataError
-from tonada.files import atomic_path, translated_errors
-
-FORMATS = {
-    ".wav": ("WAV", "PCM_16"),
-    ".flac": ("FLAC", "PCM_16"),
-    ".ogg": ("OGG", "VORBIS"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
-}
-"""What can be written: suffix → libsndfile's names of the container and of the encoding."""
-
-_BLOCK_FRAMES = 65_536  # libsndfile's Vorbis encoder overflows the stack when it is given minutes at once
+from tonada.audio.reading import ClipReader, mix_down
+from tonada.audio.resampling import resample
+from tonada.audio.writing import ClipWriter
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,29 +49,65 @@ class Clip:
         """How long it is, in seconds."""
         return float(self.samples.shape[1] / self.sample_rate)
 
+    def mono(self) -> Clip:
+        """Give the mean of the channels as a clip of one channel."""
+        return Clip(samples=mix_down(self.samples), sample_rate=self.sample_rate)
 
-def read_clip(path: Path) -> Clip:
-    """Read a sound file: any that libsndfile reads, wav, flac, ogg and mp3 among them.
+    def resampled(self, sample_rate: int) -> Clip:
+        """Give the same sound at another sample rate, in Hz; see `tonada.audio.resampling`.
+
+        Raises
+        ------
+        ConfigError
+            The two rates are too far apart.
+        """
+        return Clip(samples=resample(self.samples, self.sample_rate, sample_rate), sample_rate=sample_rate)
+
+
+def read_clip(path: Path, *, file: BinaryIO | None = None) -> Clip:
+    """Read a sound file: any that libsndfile reads, wav, flac, ogg, opus, mp3, au and aiff among them.
+
+    A file that ends before its time gives what there is; `ClipReader` tells.
+
+    Parameters
+    ----------
+    path
+        The file; its name in errors.
+    file
+        Where to read in its place: a binary file that can seek, such as ``io.BytesIO(archive.read(name))``.
 
     Raises
     ------
     DataError
-        The file cannot be read, or is not a sound file that is understood.
+        The file cannot be read, is no sound file that is understood, has no samples, or has some that are no sound.
     """
-    try:
-        with translated_errors(path), path.open("rb") as file:
-            samples, sample_rate = soundfile.read(file, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise DataError(path, f"not a sound file that can be read: {error.error_string}") from error
-    if not np.isfinite(samples).all():
-        raise DataError(path, "it has samples that are not numbers")
-    return Clip(samples=np.ascontiguousarray(samples.T), sample_rate=sample_rate)
+    with ClipReader(path, file=file) as reader:
+        return Clip(samples=reader.read(), sample_rate=reader.sample_rate)
+
+
+def read_mono(path: Path, sample_rate: int = 22_050, *, file: BinaryIO | None = None) -> Clip:
+    """Read a sound file as one channel at a sample rate; no more memory is used than the result takes.
+
+    Parameters
+    ----------
+    path
+        The file; its name in errors.
+    sample_rate
+        That of the clip, in Hz: the sound is resampled.
+    file
+        Where to read in its place: a binary file that can seek.
+
+    Raises
+    ------
+    DataError
+        As `read_clip`; or the file's sample rate is too far from ``sample_rate``.
+    """
+    with ClipReader(path, file=file) as reader:
+        return Clip(samples=reader.read_mono(sample_rate), sample_rate=sample_rate)
 
 
 def write_clip(clip: Clip, path: Path) -> None:
-    """Write a sound file, its format by the suffix: .wav and .flac hold 16 bits, .ogg (Vorbis) and .mp3 are lossy.
-
-    The same clip gives the same bytes.
+    """Write a sound file, its format by the suffix; see `tonada.audio.writing.ClipWriter`.
 
     Raises
     ------
@@ -92,20 +118,5 @@ def write_clip(clip: Clip, path: Path) -> None:
     ResourceError
         The disk is full.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"{path}: cannot write sound as '{path.suffix}'. Try {', '.join(FORMATS)}")
-    container, encoding = FORMATS[path.suffix.lower()]
-    channels, frames = clip.samples.shape
-    with atomic_path(path) as temporary:
-        try:
-            with (
-                temporary.open("w+b") as raw,
-                soundfile.SoundFile(raw, "w", clip.sample_rate, channels, encoding, format=container) as file,
-            ):
-                for start in range(0, frames, _BLOCK_FRAMES):
-                    file.write(clip.samples[:, start : start + _BLOCK_FRAMES].T)
-            if container == "OGG":
-                temporary.write_bytes(with_fixed_serial(temporary.read_bytes()))
-        except soundfile.LibsndfileError as error:
-            reason = f"{container} cannot hold {channels} channels at {clip.sample_rate} Hz: {error.error_string}"
-            raise ConfigError(f"{path}: {reason}. Try .wav") from error
+    with ClipWriter(path, clip.sample_rate, channels=len(clip.samples)) as writer:
+        writer.write(clip.samples)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
+from typing import Protocol
 
 SERIAL = 1
 """The serial number in place of the random one: it only tells streams in one file apart, and there is one."""
 
-_SERIAL_AT, _CHECKSUM_AT, _COUNT_AT, _HEAD = 14, 22, 26, 27
+_FLAGS_AT, _SERIAL_AT, _CHECKSUM_AT, _COUNT_AT, _HEAD = 5, 14, 22, 26, 27
+_LAST_PAGE = 4  # the flag of a stream's last page
+_MAX_PAGE = _HEAD + 255 + 255 * 255
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -24,6 +28,28 @@ def with_fixed_serial(data: bytes) -> bytes:
         struct.pack_into("<I", pages, at + _CHECKSUM_AT, _checksum(pages[at:end]))
         at = end
     return bytes(pages)
+
+
+class SeekableFile(Protocol):
+    """What can be read from any place."""
+
+    def read(self, size: int) -> bytes:
+        """Read at most ``size`` bytes."""
+
+    def seek(self, offset: int, whence: int = ...) -> int:
+        """Go to a place and give its distance from the beginning."""
+
+
+def ends_whole(file: SeekableFile) -> bool:
+    """Tell whether the last page of an Ogg file is there, whole, and marked as the last; any other file is not."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 2 * _MAX_PAGE))
+    tail = file.read(2 * _MAX_PAGE)
+    at = tail.rfind(b"OggS")
+    if at < 0 or len(tail) < at + _HEAD or not tail[at + _FLAGS_AT] & _LAST_PAGE:
+        return False
+    sizes_end = at + _HEAD + tail[at + _COUNT_AT]
+    return len(tail) >= sizes_end + sum(tail[at + _HEAD : sizes_end])
 
 
 def _checksum(page: bytearray) -> int:
