@@ -1,8 +1,11 @@
-"""How well an autoencoder reconstructs held-out sound: the figures that score a checkpoint while it is trained."""
+"""Sound through an autoencoder and back, and the figures that score a checkpoint while it is trained.
+
+The figures that are quoted are those of `tonada.audio.evaluation.reconstruction`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -14,13 +17,14 @@ from torch import Tensor
 from tonada.audio.metrics import si_sdr_db, stft_distance
 from tonada.audio.models.base import AudioAutoencoder
 
+Precision = Literal["fp32", "bf16"]
 NEARLY_SILENT = 0.05
 """An output whose root mean square is below this share of the input's has collapsed."""
 _BATCH = 8
 
 
 @torch.no_grad()
-def reconstruct(model: AudioAutoencoder, waveform: Tensor, precision: Literal["fp32", "bf16"]) -> Tensor:
+def reconstruct(model: AudioAutoencoder, waveform: Tensor, precision: Precision) -> Tensor:
     """Encode and decode.
 
     Parameters
@@ -39,18 +43,20 @@ def reconstruct(model: AudioAutoencoder, waveform: Tensor, precision: Literal["f
     """
     device = next(model.parameters()).device
     with _computing_in(precision, device.type):
-        return model(waveform.to(device)).float().cpu()  # type: ignore[no-any-return]
+        decoded: Tensor = model(waveform.to(device))
+    return decoded.float().cpu()
 
 
-def _computing_in(precision: Literal["fp32", "bf16"], device: str) -> AbstractContextManager[Any]:
-    if precision == "fp32":
-        return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
-    return torch.autocast(device, dtype=torch.bfloat16)
+def _computing_in(precision: Precision, device: str) -> AbstractContextManager[Any]:
+    """Compute in this precision, whatever was chosen around (a validation runs inside the trainer's autocast)."""
+    if precision == "bf16":
+        return torch.autocast(device, dtype=torch.bfloat16)
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 def score_reconstruction(
-    model: AudioAutoencoder, clips: Sequence[NDArray[np.float32]], precision: Literal["fp32", "bf16"]
-) -> Mapping[str, float]:
+    model: AudioAutoencoder, clips: Sequence[NDArray[np.float32]], precision: Precision
+) -> dict[str, float]:
     """Score a model on clips, lower is better.
 
     Parameters
@@ -64,30 +70,52 @@ def score_reconstruction(
 
     Returns
     -------
-    mapping
-        ``score``, the mean multi-resolution STFT distance; ``si_sdr_db``, the mean; ``rms_ratio``, root mean square of
-        all outputs over that of all inputs.
+    dict
+        ``score``, the mean multi-resolution STFT distance; ``si_sdr_db``, the mean; ``rms_ratio``, the root mean square
+        of all outputs over that of all inputs.
     """
     distances, ratios_db, energy_in, energy_out = [], [], 0.0, 0.0
-    for group in _grouped(clips):
-        originals = torch.from_numpy(np.stack(group))
-        for original, decoded in zip(group, reconstruct(model, originals, precision).numpy(), strict=True):
-            distances.append(stft_distance(original, decoded))
-            ratios_db.append(si_sdr_db(original, decoded))
-            energy_in += float(np.square(original, dtype=np.float64).sum())
-            energy_out += float(np.square(decoded, dtype=np.float64).sum())
+    for original, decoded in decoded_pairs(model, clips, precision):
+        distances.append(stft_distance(original, decoded))
+        ratios_db.append(si_sdr_db(original, decoded))
+        energy_in += float(np.square(original, dtype=np.float64).sum())
+        energy_out += float(np.square(decoded, dtype=np.float64).sum())
     return {
         "score": float(np.mean(distances)),
         "si_sdr_db": float(np.mean(ratios_db)),
-        "rms_ratio": (energy_out / max(energy_in, 1e-12)) ** 0.5,
+        "rms_ratio": float(np.sqrt(energy_out / energy_in)) if energy_in else 1.0,
     }
 
 
-def _grouped(clips: Sequence[NDArray[np.float32]]) -> list[list[NDArray[np.float32]]]:
-    """Split into runs of equal length that fit one forward pass."""
-    groups: list[list[NDArray[np.float32]]] = []
+def decoded_pairs(
+    model: AudioAutoencoder, clips: Iterable[NDArray[np.float32]], precision: Precision
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Pair each clip with what comes back of it.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode.
+    clips
+        float32 [S] each; neighbours of equal length share a forward pass.
+    precision
+        Of the forward passes.
+
+    Yields
+    ------
+    tuple
+        The clip and its reconstruction, float32 [S] both.
+    """
+    group: list[NDArray[np.float32]] = []
+
+    def flushed() -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        if group:
+            decoded = reconstruct(model, torch.from_numpy(np.stack(group)), precision).numpy()
+            yield from zip(group, decoded, strict=True)
+            group.clear()
+
     for clip in clips:
-        if not groups or len(groups[-1]) == _BATCH or len(groups[-1][0]) != len(clip):
-            groups.append([])
-        groups[-1].append(clip)
-    return groups
+        if len(group) == _BATCH or (group and len(group[0]) != len(clip)):
+            yield from flushed()
+        group.append(clip)
+    yield from flushed()

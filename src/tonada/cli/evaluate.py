@@ -22,14 +22,14 @@ def evaluate(
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     json: Json = False,
 ) -> None:
-    """Measure how well a model predicts music that it never saw, in nats per note, beside counted baselines.
+    """Measure how well a model predicts notes, or reconstructs sound, that it never saw.
 
     Parameters
     ----------
     model
         Name of a model that Tonada brings, or path of a model or run folder.
     ref
-        Folder that prepare wrote, with the model's tokenizer.
+        Folder that prepare wrote, with the model's tokenizer or transform.
     split
         What to read: train, validation or test.
     limit
@@ -54,16 +54,15 @@ def evaluate(
             device=device,
             precision=precision,
             output=output,
-            progress=lambda done, total: show(done, total, f"{done} of {total} windows"),
+            progress=lambda done, total: show(done, total, f"{done} of {total}"),
         )
     if json:
         print_json(found)
         return
-    held_out = found.held_out
-    print(
-        f"{held_out.pieces} pieces of {found.split}, {held_out.notes} notes, {held_out.ids_per_note:.3f} ids per note; "
-        f"context {held_out.context}, stride {held_out.stride}, {held_out.precision}"
-    )
-    print_table(held_out.table())
+    print(found.headline())
+    for heading, rows in found.tables().items():
+        if heading:
+            print(f"\n{heading}")
+        print_table(rows)
     for path in found.files:
         print(path)

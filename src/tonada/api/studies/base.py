@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from tonada.api.studies.evaluation import Evaluation, Subject
 from tonada.codec import Codec
-from tonada.data import Dataset
+from tonada.data import Dataset, Piece
 from tonada.model import Model
 from tonada.trainer import BatchSource
 from tonada.training import TrainerConfig
@@ -32,8 +33,8 @@ class Study(ABC):
         The data set holds something else.
     """
 
-    material: ClassVar[str]
-    """In a word, for messages."""
+    prepare_option: ClassVar[str]
+    """The option of ``prepare`` that chooses the codec."""
     models: ClassVar[type[Model]]
     """The models that learn from it."""
     Augmentation: ClassVar[type[Any]]
@@ -95,3 +96,34 @@ class Study(ABC):
             Of the log, in order.
         """
         return []
+
+    @abstractmethod
+    def evaluate(
+        self,
+        model: Model,
+        pieces: Sequence[Piece],
+        *,
+        subject: Subject,
+        precision: Precision,
+        progress: Callable[[int, int], None] | None,
+    ) -> Evaluation:
+        """Measure a model on held-out pieces, by the full protocol.
+
+        Parameters
+        ----------
+        model
+            In evaluation mode.
+        pieces
+            Of the data set, made by the codec that the model reads.
+        subject
+            What the evaluation is of.
+        precision
+            Of the forward passes.
+        progress
+            Called with what is done, and of how much.
+
+        Raises
+        ------
+        ConfigError
+            There is nothing to evaluate.
+        """
