@@ -70,18 +70,21 @@ def istft(spectrum: torch.Tensor, n_fft: int, hop: int, samples: int) -> torch.T
         float32 [B, S].
     """
     window = torch.hann_window(n_fft, dtype=spectrum.real.dtype, device=spectrum.device)
-    frames = torch.fft.irfft(spectrum.mT, n_fft) * window
+    frames = torch.fft.irfft(spectrum.mT, n_fft).mul_(window)
     energy = _overlap_add((window * window).expand(1, frames.shape[1], n_fft), hop)
     reached = slice(n_fft // 2, n_fft // 2 + samples)
     waveform = _overlap_add(frames, hop)[:, reached] / energy[:, reached].clamp(min=_LEAST_ENERGY)
-    return torch.nn.functional.pad(waveform, (0, samples - waveform.shape[1]))
+    missing = samples - waveform.shape[1]
+    return torch.nn.functional.pad(waveform, (0, missing)) if missing else waveform
 
 
 def _overlap_add(frames: torch.Tensor, hop: int) -> torch.Tensor:
     """Sum frames [B, L, n_fft], each ``hop`` samples after the one before; give [B, at least all of them]."""
     batch, count, length = frames.shape
     parts = -(-length // hop)
-    pieces = torch.nn.functional.pad(frames, (0, parts * hop - length)).view(batch, count, parts, hop)
+    if length % hop:
+        frames = torch.nn.functional.pad(frames, (0, parts * hop - length))
+    pieces = frames.view(batch, count, parts, hop)
     sums = frames.new_zeros(batch, count + parts - 1, hop)
     for part in range(parts):  # a slice at a time: many times faster than torch.istft's scattering
         sums[:, part : part + count] += pieces[:, :, part]
