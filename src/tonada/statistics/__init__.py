@@ -1,0 +1,1 @@
+"""Statistics that notes and sound share: intervals, and distances between two sets of vectors."""

@@ -1,0 +1,143 @@
+"""How far a figure might be off because other pieces could have been drawn: intervals by drawing again.
+
+What comes from one source (the segments of a track, the continuations of a prompt) is drawn together, as a group: it
+resembles itself, and a figure over ten segments of one track knows one track, not ten.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tonada.errors import ConfigError
+from tonada.seeding import rng
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LEVEL = 0.95
+"""Share of the draws that lie inside an interval."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A figure with its interval; the ends are NaN where there are too few groups for one.
+
+    Attributes
+    ----------
+    value
+        The figure itself, from everything there is.
+    low, high
+        The ends.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Write ``1.23 (1.10–1.40)``, to three figures."""
+        return f"{self.value:.3g}" + ("" if math.isnan(self.low) else f" ({self.low:.3g}–{self.high:.3g})")
+
+
+def number_groups(groups: Sequence[Hashable] | None, size: int) -> Ints:
+    """Give each of ``size`` items the number of its group, in the order in which groups come, from 0; int64 [size].
+
+    Every item is its own group when there are none.
+
+    Raises
+    ------
+    ConfigError
+        There is not a group for each item.
+    """
+    if groups is None:
+        return np.arange(size)
+    if len(groups) != size:
+        raise ConfigError(f"each of {size} items needs its group; got {len(groups)}")
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(group, len(numbers)) for group in groups], dtype=np.int64)
+
+
+def bootstrap_mean(
+    values: Sequence[float] | Floats, groups: Sequence[Hashable] | None = None, *, draws: int = 2000, seed: int = 0
+) -> Estimate:
+    """Give the mean of values with its bootstrap interval by percentiles (Efron and Tibshirani 1993, chapter 13).
+
+    Groups are drawn with replacement, each with all of its values (the cluster bootstrap: Field and Welsh 2007,
+    section 2).
+
+    Parameters
+    ----------
+    values
+        N ≥ 1 numbers.
+    groups
+        The group of each; every value its own when None. With fewer than two groups there is no interval.
+    draws
+        How many times.
+    seed
+        Of the draws.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    member = number_groups(groups, len(data))
+    count = int(member.max()) + 1
+    if count < 2:
+        return Estimate(value=float(data.mean()), low=math.nan, high=math.nan)
+    sizes, sums = np.bincount(member), np.bincount(member, weights=data)
+    times = rng(seed, "bootstrap").multinomial(count, np.full(count, 1.0 / count), size=draws)
+    low, high = np.quantile((times @ sums) / (times @ sizes), _ends())
+    return Estimate(value=float(data.mean()), low=float(low), high=float(high))
+
+
+def draw_halves(
+    size: int, groups: Sequence[Hashable] | None = None, *, draws: int, seed: int, purpose: str
+) -> list[Ints]:
+    """Draw half of the groups, without replacement, again and again.
+
+    Parameters
+    ----------
+    size
+        How many items there are.
+    groups
+        The group of each; every item its own when None.
+    draws
+        How many times.
+    seed, purpose
+        What the draws are made from.
+
+    Returns
+    -------
+    list
+        For each draw the indices of the items of ⌈G/2⌉ of the G groups, int64, rising.
+    """
+    member = number_groups(groups, size)
+    count = int(member.max()) + 1
+    generator = rng(seed, "halves", purpose)
+    halves = (generator.permutation(count)[: (count + 1) // 2] for _ in range(draws))
+    return [np.flatnonzero(np.isin(member, half)) for half in halves]
+
+
+def half_sample_interval(value: float, halves: Sequence[float] | Floats) -> Estimate:
+    """Give the interval of a figure from the same figure of halves drawn by ``draw_halves``.
+
+    The spread of a mean over halves without replacement is that of a mean over the whole with replacement, so the
+    interval is the bootstrap's; but no item is drawn twice, which would be its own nearest neighbour at distance 0, and
+    would let a repeated item count as a likeness. The halves' median is put onto the value, since figures of sets
+    depend on their size (subsampling: Politis, Romano and Wolf 1999, section 2.2).
+
+    Parameters
+    ----------
+    value
+        The figure of the whole.
+    halves
+        The figures of the halves.
+    """
+    low, high = np.quantile(halves, _ends()) - np.median(halves) + value
+    return Estimate(value=value, low=float(low), high=float(high))
+
+
+def _ends() -> tuple[float, float]:
+    return (1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0
