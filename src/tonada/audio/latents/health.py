@@ -1,0 +1,78 @@
+"""Whether a latent does what it is for: channels that say something, and a decoder that listens.
+
+Axes: L frames · Z latent channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ACTIVE_SHARE = 0.01
+"""Of the greatest variance, from which on a channel is active."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Whether a latent does what it is for.
+
+    Attributes
+    ----------
+    channels
+        Z.
+    spread
+        Standard deviation of each channel over clips and time, descending.
+    active
+        Channels whose variance is at least 1 % of the greatest one's.
+    effective
+        Dimensions that as many equal, unrelated channels would have: (Σ λ)² / Σ λ² of the covariance.
+    distance
+        Mean distance from the original when a clip's own latents are decoded.
+    distance_of_another
+        When those of another clip are.
+    distance_of_mean
+        When all frames are the mean latent.
+    """
+
+    channels: int
+    spread: tuple[float, ...]
+    active: int
+    effective: float
+    distance: float
+    distance_of_another: float
+    distance_of_mean: float
+
+    @property
+    def used(self) -> bool:
+        """Whether the decoder follows its latents: without them it does clearly worse."""
+        return self.distance < 0.9 * min(self.distance_of_another, self.distance_of_mean)
+
+
+def measure_health(frames: Sequence[NDArray[np.float32]], distances: Mapping[str, Sequence[float]]) -> Health:
+    """Judge a latent.
+
+    Parameters
+    ----------
+    frames
+        float32 [L, Z] for each clip.
+    distances
+        "own", "another" and "mean": distances as `Health` tells them.
+    """
+    count = sum(len(clip) for clip in frames)
+    mean = sum(clip.sum(axis=0, dtype=np.float64) for clip in frames) / count
+    product: Any = sum((clip - mean).T @ (clip - mean) for clip in frames) / count
+    variance = np.diag(product)
+    values = np.linalg.eigvalsh(product)
+    return Health(
+        channels=len(variance),
+        spread=tuple(np.sqrt(np.sort(variance)[::-1]).tolist()),
+        active=int((variance >= ACTIVE_SHARE * variance.max()).sum()) if variance.max() > 0 else 0,
+        effective=float(values.sum() ** 2 / (values**2).sum()) if values.any() else 0.0,
+        distance=float(np.mean(distances["own"])),
+        distance_of_another=float(np.mean(distances["another"])),
+        distance_of_mean=float(np.mean(distances["mean"])),
+    )
