@@ -8,37 +8,17 @@ Axes: N clips · K clusters · C labels · R draws.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tonada.seeding import rng
+from tonada.statistics.intervals import LEVEL, Estimate, draw_halves, half_sample_interval
 
-Array = NDArray[np.float64]
 Groups = NDArray[np.int64]
 
 DRAWS = 200
-"""Resamplings behind an interval, and permutations behind the level of chance."""
+"""Halves behind an interval, and permutations behind the level of chance."""
 MEASURES = ("homogeneity", "completeness", "v_measure", "adjusted_rand", "adjusted_mutual_information")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """A figure with an interval that holds it in 95 % of the cases.
-
-    Attributes
-    ----------
-    value
-        The figure.
-    low, high
-        Ends of the interval.
-    """
-
-    value: float
-    low: float
-    high: float
 
 
 def agreement(clusters: Groups, labels: Groups) -> dict[str, float]:
@@ -106,7 +86,7 @@ def _expected_shared(by_cluster: Groups, by_label: Groups) -> float:
 
 
 def estimate_agreement(clusters: Groups, labels: Groups, tracks: Groups, *, seed: int = 1) -> dict[str, Estimate]:
-    """Measure agreement with intervals: the clusters stay, tracks are drawn again with replacement (Efron 1979).
+    """Measure agreement with intervals: the clusters stay, and half of the tracks are drawn again and again.
 
     Parameters
     ----------
@@ -115,11 +95,15 @@ def estimate_agreement(clusters: Groups, labels: Groups, tracks: Groups, *, seed
     seed
         Of the draws.
     """
-    drawn = [agreement(clusters[rows], labels[rows]) for rows in draw_tracks(tracks, seed)]
-    return {
-        measure: interval(value, [one[measure] for one in drawn])
-        for measure, value in agreement(clusters, labels).items()
-    }
+    halves = draw_halves(len(tracks), tracks.tolist(), draws=DRAWS, seed=seed, purpose="agreement")
+    drawn = [agreement(clusters[rows], labels[rows]) for rows in halves]
+    found = {}
+    for measure, value in agreement(clusters, labels).items():
+        estimate = half_sample_interval(value, [one[measure] for one in drawn])
+        least = -1.0 if measure.startswith("adjusted") else 0.0
+        low, high = max(least, estimate.low), min(1.0, estimate.high)
+        found[measure] = Estimate(value=value, low=low, high=high)
+    return found
 
 
 def chance_agreement(clusters: Groups, labels: Groups, tracks: Groups, *, seed: int = 1) -> dict[str, Estimate]:
@@ -140,36 +124,9 @@ def chance_agreement(clusters: Groups, labels: Groups, tracks: Groups, *, seed: 
     _, first, index = np.unique(tracks, return_index=True, return_inverse=True)
     random = rng(seed, "labels")
     drawn = [agreement(clusters, random.permutation(labels[first])[index]) for _ in range(DRAWS)]
-    return {
-        measure: interval(float(np.mean([one[measure] for one in drawn])), [one[measure] for one in drawn])
-        for measure in MEASURES
-    }
-
-
-def mean_over_tracks(values: Sequence[float], tracks: Groups, *, seed: int = 1) -> Estimate:
-    """Give the mean of values, with the interval that comes from drawing tracks again.
-
-    Parameters
-    ----------
-    values
-        [N].
-    tracks
-        int64 [N].
-    seed
-        Of the draws.
-    """
-    array = np.asarray(values, dtype=np.float64)
-    return interval(float(array.mean()), [float(array[rows].mean()) for rows in draw_tracks(tracks, seed)])
-
-
-def interval(value: float, draws: Sequence[float]) -> Estimate:
-    """Put a figure between the 2.5th and 97.5th percentile of what resampling gave."""
-    low, high = np.percentile(draws, (2.5, 97.5))
-    return Estimate(value=value, low=float(low), high=float(high))
-
-
-def draw_tracks(tracks: Groups, seed: int) -> list[Groups]:
-    """Draw as many tracks as there are, with replacement, and give the rows of their clips: one array a draw."""
-    rows = [np.flatnonzero(tracks == track) for track in np.unique(tracks)]
-    chosen = rng(seed, "tracks").integers(0, len(rows), (DRAWS, len(rows)))
-    return [np.concatenate([rows[track] for track in draw]) for draw in chosen]
+    found = {}
+    for measure in MEASURES:
+        values = [one[measure] for one in drawn]
+        low, high = np.quantile(values, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        found[measure] = Estimate(value=float(np.mean(values)), low=float(low), high=float(high))
+    return found

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tonada.audio.latents.agreement import Estimate, chance_agreement, estimate_agreement
+from tonada.audio.latents.agreement import chance_agreement, estimate_agreement
 from tonada.audio.latents.clusters import Scan, centroid_distance, scan_clusters
 from tonada.audio.latents.probe import Probe, probe_labels
 from tonada.audio.latents.projections import neighbour_map, principal_components, trustworthiness
+from tonada.statistics.intervals import Estimate
 
 Array = NDArray[np.float64]
 Groups = NDArray[np.int64]

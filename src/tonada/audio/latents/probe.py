@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tonada.audio.latents.agreement import Estimate, mean_over_tracks
 from tonada.audio.latents.projections import require_statistics
+from tonada.statistics.intervals import Estimate, bootstrap_mean
 
 FOLDS = 5
 """Parts that the tracks are split into, at most; each is asked once."""
@@ -86,7 +86,7 @@ def probe_labels(
     answers = cross_val_predict(classifier, vectors, labels, groups=tracks, cv=split)
     _, counts = np.unique(labels, return_counts=True)
     return Probe(
-        accuracy=mean_over_tracks((answers == labels).astype(np.float64).tolist(), tracks, seed=seed),
+        accuracy=bootstrap_mean((answers == labels).astype(np.float64), tracks.tolist(), seed=seed),
         majority=float(counts.max() / counts.sum()),
         labels=asked,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion_matrix(labels, answers, labels=asked)),
