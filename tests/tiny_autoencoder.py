@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 from torch import Tensor, nn
 
+from tonada import registry
 from tonada.audio.models.base import AudioAutoencoder
 from tonada.data import Dataset, Piece, write_dataset
 from tonada.model import Batch, Losses
@@ -53,6 +55,11 @@ class TinyAutoencoder(AudioAutoencoder):
     def losses(self, batch: Batch, step: int) -> Losses:
         waveform = batch["waveform"]
         yield "model", {"square": (self(waveform) - waveform).square().mean()}
+
+
+def register(patch: pytest.MonkeyPatch) -> None:
+    """Put the model into the registry, as ``tiny/plain``, while a test runs."""
+    patch.setitem(registry.TABLE["model"], "tiny", registry.Entry("tiny_autoencoder:TinyAutoencoder", ("plain",)))  # type: ignore[arg-type]
 
 
 def tones(count: int, split: str) -> Iterator[Piece]:

@@ -95,12 +95,16 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingResult:
-    """How a training ended: the reason, the last step, the best validation score and its step (−1 for none)."""
+    """How a training ended: the reason, the last step, the best validation score and its step (−1 for none).
+
+    ``remarks`` says in plain words what is wrong with the model, as far as the log shows it.
+    """
 
     reason: str
     step: int
     best: float
     best_step: int
+    remarks: tuple[str, ...] = ()
 
 
 def precision_of(precision: Precision, device: str) -> torch.dtype:

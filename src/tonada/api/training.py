@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,10 @@ def train(
     network = build_model(tables["model"]).to(chosen)
     observe = study.observer(run, trainer_config.seed)
 
-    def report() -> None:
-        write_report(run, remarks=study.remarks(read_log(run)))
+    def report() -> tuple[str, ...]:
+        remarks = tuple(study.remarks(read_log(run)))
+        write_report(run, remarks=remarks)
+        return remarks
 
     def observed(scored: Model, step: int) -> None:
         if observe is not None:
@@ -135,8 +138,7 @@ def train(
         progress=told,
     )
     result = trainer.fit(resume=resume, max_seconds=None if max_minutes is None else 60 * max_minutes)
-    report()
-    return result
+    return replace(result, remarks=report())
 
 
 def _require_same_model(run: Path, ours: Mapping[str, Any], preset: str, theirs: Mapping[str, Any]) -> None:

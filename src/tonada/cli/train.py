@@ -34,7 +34,7 @@ def train(
     Parameters
     ----------
     model
-        Full name of a preset, for example gpt/tiny; not needed with --config or --resume.
+        Full name of a preset, for example gpt/tiny or autoencoder/small; not needed with --config or --resume.
     data
         Folder that prepare wrote.
     output
@@ -70,6 +70,8 @@ def train(
             stop=stop,
             progress=lambda progress: _tell(progress, show),
         )
+    for remark in result.remarks:
+        say(f"tonada: {remark}")
     files = sorted(path for path in output.rglob("*") if path.is_file())
     if json:
         print_json({"result": result, "files": files})

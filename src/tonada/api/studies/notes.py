@@ -88,8 +88,8 @@ class NotesStudy(Study):
         tokenizer = build_codec({"name": dataset.codec_name, **dataset.codec_config})
         if not isinstance(tokenizer, Tokenizer):
             raise ConfigError(
-                f"the model learns from notes, {dataset.folder} holds sound ({dataset.codec_name}). "
-                "Prepare MIDI files, or name a model that learns from sound"
+                f"the model learns from notes, {dataset.folder} holds '{dataset.codec_name}'. "
+                "Prepare MIDI files with: tonada prepare"
             )
         self._tokenizer = tokenizer
 

@@ -18,7 +18,7 @@ from tonada.audio.clip import Clip, write_clip
 from tonada.audio.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from tonada.audio.models.base import AudioAutoencoder
 from tonada.audio.reconstruction import NEARLY_SILENT, reconstruct, score_reconstruction
-from tonada.codec import Codec
+from tonada.audio.transforms.waveform import WaveformTransform
 from tonada.data import Dataset, Piece
 from tonada.errors import ConfigError
 from tonada.model import Model
@@ -90,15 +90,16 @@ class SoundStudy(Study):
 
     def __init__(self, dataset: Dataset) -> None:
         super().__init__(dataset)
-        if dataset.codec_name != "waveform":
+        transform = build_codec({"name": dataset.codec_name, **dataset.codec_config})
+        if not isinstance(transform, WaveformTransform):
             raise ConfigError(
-                f"the model learns from sound as waveforms, {dataset.folder} holds '{dataset.codec_name}'. "
-                "Prepare sound files with --transform waveform, or name a model that learns from such data"
+                f"the model learns from sound as 'waveform', {dataset.folder} holds '{dataset.codec_name}'. "
+                "Prepare sound files with: tonada prepare --transform waveform"
             )
-        self._transform: Codec[Clip] = build_codec({"name": dataset.codec_name, **dataset.codec_config})
+        self._transform = transform
 
     @property
-    def codec(self) -> Codec[Clip]:
+    def codec(self) -> WaveformTransform:
         """The transform."""
         return self._transform
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tonada.audio.clip import Clip
 from tonada.audio.metrics import compare
@@ -15,31 +15,26 @@ from tonada.audio.reconstruction import Precision, decoded_pairs
 from tonada.codec import Codec
 from tonada.data import Piece
 from tonada.errors import ConfigError
-from tonada.seeding import rng
+from tonada.statistics.intervals import Estimate, bootstrap_mean
 
 METRICS = ("si_sdr_db", "stft_distance", "log_spectral_distance_db", "mel_cepstral_distortion_db")
 """What is measured of every segment, as `tonada.audio.metrics` defines it."""
-RESAMPLINGS = 2000
-"""Draws of the bootstrap."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """A metric over segments: mean, median, and the interval of the mean.
+    """A metric over segments.
 
     Attributes
     ----------
-    mean, median
-        Over the segments.
-    low, high
-        The 95 % interval of the mean, by bootstrap over tracks (Efron and Tibshirani 1993, "An introduction to the
-        bootstrap", chapter 13): segments of one track are alike, so tracks are drawn, not segments. None for one track.
+    mean
+        With its 95 % interval, by bootstrap over tracks: segments of one track are alike, so tracks are drawn.
+    median
+        Half of the segments lie below it.
     """
 
-    mean: float
+    mean: Estimate
     median: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +96,13 @@ class Reconstruction:
     def table(self) -> list[dict[str, str | float | None]]:
         """Give a row for each metric: mean, interval, median."""
         return [
-            {"metric": name, "mean": spread.mean, "low": spread.low, "high": spread.high, "median": spread.median}
+            {
+                "metric": name,
+                "mean": spread.mean.value,
+                "low": None if math.isnan(spread.mean.low) else spread.mean.low,
+                "high": None if math.isnan(spread.mean.high) else spread.mean.high,
+                "median": spread.median,
+            }
             for name, spread in self.whole.metrics.items()
         ]
 
@@ -112,7 +113,7 @@ class Reconstruction:
                 "label": entry.label,
                 "segments": entry.segments,
                 "tracks": entry.tracks,
-                **{name: spread.mean for name, spread in entry.metrics.items()},
+                **{name: spread.mean.value for name, spread in entry.metrics.items()},
             }
             for entry in self.labels
         ]
@@ -173,30 +174,13 @@ def measure_reconstruction(
 
 
 def _figures(label: str, rows: Sequence[Mapping[str, str | float]]) -> LabelFigures:
-    tracks = sorted({str(row["track"]) for row in rows})
-    numbers = np.array([tracks.index(str(row["track"])) for row in rows])
+    tracks = [row["track"] for row in rows]
+    values = {name: np.array([row[name] for row in rows], dtype=np.float64) for name in METRICS}
     return LabelFigures(
         label=label,
         segments=len(rows),
-        tracks=len(tracks),
-        metrics={name: spread_over_tracks(np.array([row[name] for row in rows]), numbers) for name in METRICS},
+        tracks=len(set(tracks)),
+        metrics={
+            name: Spread(mean=bootstrap_mean(own, tracks), median=float(np.median(own))) for name, own in values.items()
+        },
     )
-
-
-def spread_over_tracks(values: NDArray[np.float64], tracks: NDArray[np.int64]) -> Spread:
-    """Summarise a metric over segments.
-
-    Parameters
-    ----------
-    values
-        float64 [K], one for each segment.
-    tracks
-        int64 [K], the number of each segment's track, from 0 without gaps.
-    """
-    sums, counts = np.bincount(tracks, weights=values), np.bincount(tracks)
-    low = high = None
-    if len(sums) > 1:
-        drawn = rng(1, "bootstrap").integers(len(sums), size=(RESAMPLINGS, len(sums)))
-        means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-        low, high = (float(value) for value in np.quantile(means, (0.025, 0.975)))
-    return Spread(mean=float(values.mean()), median=float(np.median(values)), low=low, high=high)
