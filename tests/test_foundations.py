@@ -11,10 +11,8 @@ import pytest
 import torch
 
 from tonada import errors, registry
-from tonada.config import from_mapping
 from tonada.files import atomic_path, translated_errors, write_text
 from tonada.seeding import key, rng, torch_generator
-from tonada.training import TrainerConfig
 
 
 def test_every_error_has_its_exit_code() -> None:
@@ -108,12 +106,6 @@ def test_every_entry_resolves_and_every_preset_is_listed() -> None:
         for full_name in registry.preset_names(kind):
             name, config = registry.preset(kind, full_name)
             assert isinstance(config, registry.resolve(kind, name).Config)
-
-
-def test_recipes_are_settings_of_the_trainer() -> None:
-    for full_name in registry.preset_names("model"):
-        config = from_mapping(TrainerConfig, registry.recipe(full_name))
-        assert (config.optimizer == "muon") == (full_name in ("gpt/small", "gpt/tiny"))
 
 
 def test_unknown_kinds_names_and_presets() -> None:

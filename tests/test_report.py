@@ -72,8 +72,8 @@ def test_report(tmp_path: Path) -> None:
     records[999]["validation"] = {"score": 3.5}
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     (tmp_path / "samples").mkdir()
-    (tmp_path / "samples" / "step-500.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    (tmp_path / "samples" / "step-500.mid").write_bytes(b"MThd")
+    (tmp_path / "samples" / "step-000500-1.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (tmp_path / "samples" / "step-000500-1.mid").write_bytes(b"MThd")
     page = write_report(tmp_path).read_text()
     assert "1000 steps in 10.0 minutes. Best validation score 2.5000, after step 500." in page
     for svg in re.findall(r"<svg.*?</svg>", page):
@@ -81,9 +81,47 @@ def test_report(tmp_path: Path) -> None:
     links = Links()
     links.feed(page)
     assert len(links.found) == 2
+    assert 'alt="Piano roll of step-000500-1"' in page
     assert all(link.startswith("data:") for link in links.found)
     assert "nll (mean of 3)" in page
     assert "<code>1000</code>" in page
+
+
+def started(run: Path) -> Path:
+    write_toml(run / "config.toml", {"model": {"name": "gpt"}})
+    (run / "log.jsonl").write_text("")
+    (run / "samples").mkdir()
+    return run / "samples"
+
+
+def test_samples_of_sound_are_played_and_named(tmp_path: Path) -> None:
+    samples = started(tmp_path)
+    for name in ("original-1.ogg", "step-000100-1.ogg"):
+        (samples / name).write_bytes(b"OggS")
+    (samples / "step-000100-1.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    page = write_report(tmp_path).read_text()
+    assert page.count("<audio controls") == 2
+    assert page.index("Sound of original-1") < page.index("Sound of step-000100-1")
+    assert 'alt="Waveform and spectrogram of step-000100-1"' in page
+    assert "Piano roll" not in page
+
+
+def test_samples_of_a_long_run_are_those_of_its_ends(tmp_path: Path) -> None:
+    samples = started(tmp_path)
+    for step in range(100, 1100, 100):
+        for number in (1, 2):
+            (samples / f"step-{step:06}-{number}.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    page = write_report(tmp_path).read_text()
+    found = re.findall(r'alt="Picture of step-0*(\d+)-([12])"', page)
+    steps = ["1000", "900", "800", "700", "100"]
+    assert found == [(step, number) for step in steps for number in ("1", "2")]
+    assert "The samples of 5 more steps are in the folder samples." in page
+
+
+def test_remarks_come_first(tmp_path: Path) -> None:
+    started(tmp_path)
+    page = write_report(tmp_path, remarks=["Nothing <but> silence."]).read_text()
+    assert page.index("Nothing &lt;but&gt; silence.") < page.index("No step has been taken yet")
 
 
 def test_report_of_a_run_that_just_began(tmp_path: Path) -> None:

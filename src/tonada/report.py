@@ -17,6 +17,9 @@ from tonada.runs import read_log
 CURVE_POINTS = 400
 """Points of a training curve, at most; each is the mean of the steps that it stands for."""
 
+LATEST_STEPS = 4
+"""Steps whose samples are shown beside those of the first: the report of a long run stays small."""
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0 }
@@ -117,20 +120,26 @@ def _thinned(name: str, records: Sequence[Mapping[str, Any]], values: Sequence[f
 
 
 def _samples(folder: Path) -> str:
-    """Show the pictures of the folder, last step first, each with the sound or the MIDI file of the same name.
+    """Show the pictures of the latest steps and of the first, each with the sound or MIDI file of the same name.
 
-    Sound that has no picture of its own (an original, to compare with) comes first.
+    Sound that has no picture of its own (an original, to compare with) comes before them.
     """
-    pictures = sorted(folder.glob("*.svg"), reverse=True)
+    steps: dict[str, list[Path]] = {}
+    for picture in sorted(folder.glob("*.svg")):
+        steps.setdefault(picture.stem.rpartition("-")[0], []).append(picture)
+    names = sorted(steps, reverse=True)
+    shown = [*names[:LATEST_STEPS], *names[LATEST_STEPS:][-1:]]
     alone = [path for path in sorted(folder.glob("*.ogg")) if not path.with_suffix(".svg").is_file()]
     figures = [f"<figure><figcaption>{escape(path.stem)} {_player(path)}</figcaption></figure>" for path in alone]
-    for picture in pictures:
+    if len(shown) < len(names):
+        figures.append(f"<p>The samples of {len(names) - len(shown)} more steps are in the folder samples.</p>")
+    for picture in (picture for name in shown for picture in steps[name]):
         sound, notes = picture.with_suffix(".ogg"), picture.with_suffix(".mid")
-        shown = "Piano roll" if notes.is_file() else "Waveform and spectrogram" if sound.is_file() else "Picture"
+        what = "Piano roll" if notes.is_file() else "Waveform and spectrogram" if sound.is_file() else "Picture"
         links = [_player(sound)] if sound.is_file() else []
         links += [_download(notes)] if notes.is_file() else []
         figures.append(
-            f'<figure><img alt="{shown} of {escape(picture.stem)}" src="{_data_url(picture, "image/svg+xml")}">'
+            f'<figure><img alt="{what} of {escape(picture.stem)}" src="{_data_url(picture, "image/svg+xml")}">'
             f"<figcaption>{escape(picture.stem)} {' '.join(links)}</figcaption></figure>"
         )
     return f"<h2>Samples</h2>{''.join(figures)}" if figures else ""
