@@ -33,9 +33,9 @@ def write(folder: Path, **options: object) -> Dataset:
     return write_dataset(folder, **values)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("shard_items", [1, 25, 10_000])
-def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_items: int) -> None:
-    monkeypatch.setattr(tonada.data, "SHARD_ITEMS", shard_items)
+@pytest.mark.parametrize("shard_bytes", [1, 50, 20_000])
+def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_bytes: int) -> None:
+    monkeypatch.setattr(tonada.data, "SHARD_BYTES", shard_bytes)
     dataset = write(tmp_path / "data", tables={"skipped": [{"name": "x", "reason": "y"}]}, facts={"seed": 3})
     assert (dataset.codec_name, dataset.codec_config) == ("note", {"step_ms": 10})
     for split in ("train", "validation", "test"):
@@ -49,6 +49,19 @@ def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shard_items
     assert (tmp_path / "data" / "skipped.csv").read_text() == "name,reason\nx,y\n"
     assert dataset.manifest["seed"] == 3
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("row", [(), (4,)])
+def test_a_shard_is_written_when_it_is_large_in_bytes_not_in_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: tuple[int, ...]
+) -> None:
+    arrays = [np.full((10, *row), number, dtype=np.float32) for number in range(6)]
+    monkeypatch.setattr(tonada.data, "SHARD_BYTES", 3 * arrays[0].nbytes)
+    given = [Piece(name=str(number), split="train", array=array) for number, array in enumerate(arrays)]
+    dataset = write(tmp_path / "data", pieces=given)
+    assert [shard["items"] for shard in dataset.manifest["splits"]["train"]["shards"]] == [30, 30]
+    for piece, array in zip(dataset.pieces("train"), arrays, strict=True):
+        np.testing.assert_array_equal(piece.array, array)
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ from tonada.files import temporary_sibling, translated_errors, utf8
 
 SPLITS = ("train", "validation", "test")
 FORMAT = 1
-SHARD_ITEMS = 64 * 1024 * 1024
+SHARD_BYTES = 128 * 2**20
+"""From this size on a shard is written: preparing holds one for each split in memory, however many pieces there are."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,7 +143,8 @@ def _write_into(
             array = np.concatenate(waiting[split])
             name = f"{split}-{len(shards[split]):05}.npy"
             np.save(temporary / name, array, allow_pickle=False)
-            digest = hashlib.sha256((temporary / name).read_bytes()).hexdigest()
+            with (temporary / name).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
             shards[split].append({"file": name, "items": len(array), "sha256": digest})
             waiting[split].clear()
 
@@ -151,7 +153,7 @@ def _write_into(
         place = {"id": len(rows), "split": piece.split, "shard": len(shards[piece.split]), "start": start}
         rows.append({**place, "length": len(piece.array), "name": piece.name, **piece.metadata})
         waiting[piece.split].append(piece.array)
-        if start + len(piece.array) >= SHARD_ITEMS:
+        if sum(array.nbytes for array in waiting[piece.split]) >= SHARD_BYTES:
             flush(piece.split)
     for split in SPLITS:
         flush(split)

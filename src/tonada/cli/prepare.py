@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from tonada.cli.output import Json, clock, print_json, print_table, progress_bar, say
 
+if TYPE_CHECKING:
+    from tonada.audio.corpus import AudioReport
+    from tonada.symbolic.corpus import PrepareReport
+
 
 def prepare(
     *sources: Annotated[Path, Parameter(required=True)],
     output: Annotated[Path, Parameter(alias="-o")],
-    tokenizer: str = "note",
+    tokenizer: str | None = None,
+    transform: str | None = None,
     set: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     composer: tuple[str, ...] = (),
     title: str | None = None,
     where: tuple[str, ...] = (),
     split: str | None = None,
-    min_notes: int = 16,
+    min_notes: int | None = None,
+    segment_seconds: float | None = None,
+    min_seconds: float | None = None,
+    gtzan_filter: Annotated[bool, Parameter(negative="")] = False,
     validation_share: float = 0.1,
     test_share: float = 0.1,
     seed: int = 0,
@@ -27,34 +36,44 @@ def prepare(
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
-    """Turn MIDI files into a data set: parse, select, drop duplicates, split by work, report what was left out and why.
+    """Turn MIDI or sound files into a data set: drop duplicates, split by work or recording, report what was left out.
 
     Parameters
     ----------
     sources
-        Folders, zips (MAESTRO as distributed), MIDI files, and csv tables that select among them.
+        Folders, zips (MAESTRO, GTZAN as distributed), files, and csv tables that select among them. What they hold
+        decides whether notes or sound is prepared. The folder of a sound file is its label, unless a manifest.csv
+        (columns file, label, track) says more.
     output
         Folder of the data set.
     tokenizer
-        What the notes are turned into: note, performance or giga.
+        What notes are turned into: note (unless another is given), performance or giga.
+    transform
+        What sound is turned into: waveform (unless another is given) or mel.
     set
-        A setting of the tokenizer, KEY=VALUE; can be given several times.
+        A setting of the tokenizer or transform, KEY=VALUE; can be given several times.
     composer
-        Only pieces of this composer, by surname or name; can be given several times.
+        MIDI: only pieces of this composer, by surname or name; can be given several times.
     title
-        Only pieces whose title has this in it.
+        MIDI: only pieces whose title has this in it.
     where
-        Only pieces with this value in a column of the tables, COLUMN=VALUE; can be given several times.
+        MIDI: only pieces with this value in a column of the tables, COLUMN=VALUE; can be given several times.
     split
-        Only pieces that a table assigns to this split.
+        MIDI: only pieces that a table assigns to this split.
     min_notes
-        Skip files with fewer notes.
+        MIDI: skip files with fewer notes; 16 unless given.
+    segment_seconds
+        Sound: length of the segments that clips are cut into; 5 unless given.
+    min_seconds
+        Sound: skip shorter files; 1 unless given.
+    gtzan_filter
+        Sound: leave out the known faults of the GTZAN collection.
     validation_share
-        Share of the works for validation, where no table assigns the splits.
+        Share for validation: of the works, where no table assigns the splits; of sound, of each label's seconds.
     test_share
-        Share of the works for the test, where no table assigns the splits.
+        Share for the test, likewise.
     seed
-        Decides, with the work, on its split.
+        Decides, with the work or recording, on its split.
     jobs
         Number of processes; as many as there are cores when not given.
     overwrite
@@ -69,12 +88,16 @@ def prepare(
             *sources,
             output=output,
             tokenizer=tokenizer,
+            transform=transform,
             settings=set,
             composer=composer,
             title=title,
             where=where,
             split=split,
             min_notes=min_notes,
+            segment_seconds=segment_seconds,
+            min_seconds=min_seconds,
+            gtzan_filter=gtzan_filter,
             validation_share=validation_share,
             test_share=test_share,
             seed=seed,
@@ -86,16 +109,38 @@ def prepare(
     if json:
         print_json({"report": report, "files": files})
         return
-    print_table(
-        [
+    print_table(_totals(report))
+    print(_summary(report))
+    for path in files:
+        print(path)
+    names = ("skipped", "duplicates", "leakage", "warnings")
+    told = [f"{len(rows)} in {name}.csv" for name in names if (rows := getattr(report, name, ()))]
+    if told:
+        say(f"tonada: left out, or worth a look: {', '.join(told)}")
+
+
+def _totals(report: PrepareReport | AudioReport) -> Sequence[Mapping[str, Any]]:
+    from tonada.symbolic.corpus import PrepareReport
+
+    if isinstance(report, PrepareReport):
+        return [
             {"split": name, "pieces": one.pieces, "notes": one.notes, "ids": one.ids, "time": clock(one.seconds)}
             for name, one in report.splits.items()
         ]
-    )
-    print(f"{report.works} works; sha256 {report.sha256}")
-    for path in files:
-        print(path)
-    left_out = {"skipped": report.skipped, "duplicates": report.duplicates, "leakage": report.leakage}
-    told = [f"{len(rows)} in {name}.csv" for name, rows in left_out.items() if rows]
-    if told:
-        say(f"tonada: left out, or worth a look: {', '.join(told)}")
+    columns = ("clips", "tracks", "segments")
+    rows: list[dict[str, Any]] = [
+        {name: row[name] for name in ("label", "split", *columns)} | {"time": clock(float(row["seconds"]))}
+        for row in report.labels
+    ]
+    for split, one in report.splits.items():
+        counts = {name: getattr(one, name) for name in columns}
+        rows.append({"label": "all", "split": split, **counts, "time": clock(one.seconds)})
+    return rows
+
+
+def _summary(report: PrepareReport | AudioReport) -> str:
+    from tonada.symbolic.corpus import PrepareReport
+
+    if isinstance(report, PrepareReport):
+        return f"{report.works} works; sha256 {report.sha256}"
+    return f"{report.tracks} recordings; {report.dropped_s:.1f} s at the ends of clips dropped; sha256 {report.sha256}"

@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -90,6 +91,33 @@ def list_sources(sources: Sequence[Path], kind: Kind) -> Listing:
     return Listing(files=tuple(kept), others=others, skipped=tuple(skipped))
 
 
+def holds(source: Path, kind: Kind) -> bool:
+    """Tell whether a source holds files of a kind, or is one, or a table of such files.
+
+    Parameters
+    ----------
+    source
+        A folder, zip, file or csv table.
+    kind
+        What to look for.
+
+    Raises
+    ------
+    DataError
+        The source does not exist or is damaged.
+    """
+    if not source.exists():
+        raise DataError(source, "there is no such file or folder")
+    if source.is_dir():
+        return any(kind.has(name) for _, _, names in os.walk(source) for name in names)
+    if source.suffix.casefold() == ".csv":
+        return kind.columns.are_in(read_table(source))
+    if source.suffix.casefold() == ".zip":
+        with _opened_zip(source) as archive:
+            return any(kind.has(name) for name in archive.namelist())
+    return kind.has(source.name)
+
+
 def _folder(folder: Path, kind: Kind, skipped: list[Mapping[str, str]]) -> Iterator[SourceFile]:
     """List the files of a folder, sorted by path; links to other folders are not followed."""
     found: list[tuple[str, Path, str | None]] = []
@@ -120,6 +148,30 @@ def _zip(path: Path, kind: Kind, skipped: list[Mapping[str, str]]) -> Iterator[S
     """List the members of a zip, sorted by name, from its directory alone."""
     found: list[tuple[str, Path, str | None]] = []
     descriptions = Descriptions(kind.columns)
+    with _opened_zip(path) as archive:
+        for member in archive.infolist():
+            name, plain = member.filename, PurePosixPath(member.filename)
+            is_table = plain.suffix.casefold() == ".csv" and not plain.name.startswith("._")
+            if member.is_dir() or not (is_table or kind.has(name)):
+                continue
+            reason = _fault(member, kind)
+            if reason:
+                skipped.append({"name": name, "collection": path.name, "reason": reason})
+            elif not is_table:
+                found.append((name, path, name))
+            else:
+                try:
+                    with opened_member(archive, name) as stream:  # what it says of its size may be a lie
+                        rows = parse_table(Path(name), stream.read(LARGEST_TABLE_BYTES + 1))
+                    descriptions.add(PurePosixPath(name).parent, f"{path.name}/{name}", rows)
+                except DataError as error:
+                    skipped.append({"name": name, "collection": path.name, "reason": error.reason})
+    yield from _described(path.name, found, descriptions, skipped)
+
+
+@contextmanager
+def _opened_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip, unless it is damaged or says that it holds too much."""
     try:
         with translated_errors(path), zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -127,26 +179,9 @@ def _zip(path: Path, kind: Kind, skipped: list[Mapping[str, str]]) -> Iterator[S
                 raise DataError(path, f"has {len(members)} members; more than {MOST_MEMBERS} are refused")
             if sum(member.file_size for member in members) > MOST_BYTES:
                 raise DataError(path, f"would unpack to more than {MOST_BYTES // 2**30} GiB")
-            for member in members:
-                name, plain = member.filename, PurePosixPath(member.filename)
-                is_table = plain.suffix.casefold() == ".csv" and not plain.name.startswith("._")
-                if member.is_dir() or not (is_table or kind.has(name)):
-                    continue
-                reason = _fault(member, kind)
-                if reason:
-                    skipped.append({"name": name, "collection": path.name, "reason": reason})
-                elif not is_table:
-                    found.append((name, path, name))
-                else:
-                    try:
-                        with opened_member(archive, name) as stream:  # what it says of its size may be a lie
-                            rows = parse_table(Path(name), stream.read(LARGEST_TABLE_BYTES + 1))
-                        descriptions.add(PurePosixPath(name).parent, f"{path.name}/{name}", rows)
-                    except DataError as error:
-                        skipped.append({"name": name, "collection": path.name, "reason": error.reason})
+            yield archive
     except zipfile.BadZipFile as error:
         raise DataError(path, f"is no sound zip ({error})") from error
-    yield from _described(path.name, found, descriptions, skipped)
 
 
 def _fault(member: zipfile.ZipInfo, kind: Kind) -> str:

@@ -99,15 +99,15 @@ def read_file(file: SourceFile, open_zips: dict[Path, zipfile.ZipFile], largest_
     return data
 
 
-def copy_file(file: SourceFile, target: Path, open_zips: dict[Path, zipfile.ZipFile], largest_bytes: int) -> None:
-    """Copy one file, piece by piece: for those who need a path, of what may be too large for the memory.
+def copy_file(file: SourceFile, target: IO[bytes], open_zips: dict[Path, zipfile.ZipFile], largest_bytes: int) -> None:
+    """Copy one file, piece by piece: for those who must be able to seek in what may be too large for the memory.
 
     Parameters
     ----------
     file
         What `tonada.sources.list_sources` found.
     target
-        Where to.
+        Where to write.
     open_zips, largest_bytes
         See `read_file`.
 
@@ -117,12 +117,12 @@ def copy_file(file: SourceFile, target: Path, open_zips: dict[Path, zipfile.ZipF
         It cannot be read, is damaged, or is larger.
     """
     left = largest_bytes
-    with _opened(file, open_zips) as stream, target.open("wb") as copy:
+    with _opened(file, open_zips) as stream:
         while block := stream.read(_BLOCK_BYTES):
             left -= len(block)
             if left < 0:
                 raise DataError(file.name, f"larger than {largest_bytes // 2**20} MiB")
-            copy.write(block)
+            target.write(block)
 
 
 @contextmanager

@@ -1,0 +1,6 @@
+"""From folders, zips and single files of sound to a data set whose splits share no recording."""
+
+from tonada.audio.corpus.preparation import prepare_audio
+from tonada.audio.corpus.report import AudioReport, AudioTotals
+
+__all__ = ["AudioReport", "AudioTotals", "prepare_audio"]

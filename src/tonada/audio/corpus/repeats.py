@@ -1,0 +1,101 @@
+"""What to do with clips that recur: drop those that say nothing new, and keep the others on one side of the split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tonada.audio.corpus.excerpts import Excerpt, Row
+from tonada.audio.corpus.fingerprints import Repeat
+
+SAME_SHARE = 0.9
+"""From this share of the shorter clip on it is the same excerpt, if it also fits closely."""
+SAME_ERRORS = 0.2
+"""Share of differing bits up to which two clips fit closely; a riff that recurs in a piece differs more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrence:
+    """What recurs.
+
+    Attributes
+    ----------
+    dropped
+        Position of a clip → position of the one that stays in its place.
+    joined
+        Pairs of clips that stay and share a recording.
+    rows
+        The table of all pairs.
+    """
+
+    dropped: dict[int, int]
+    joined: list[tuple[int, int]]
+    rows: list[Row]
+
+
+def judge(clips: Sequence[Excerpt], repeats: Sequence[Repeat]) -> Recurrence:
+    """Decide which clips go.
+
+    Of clips with the same samples, or of the same excerpt, the longest stays, and of equally long ones the first.
+
+    Parameters
+    ----------
+    clips
+        In the order of the sources.
+    repeats
+        Pairs of positions in ``clips``.
+    """
+    rows: list[Row] = []
+    dropped: dict[int, int] = {}
+    first: dict[str, int] = {}
+    for place, clip in enumerate(clips):
+        other = first.setdefault(clip.digest, place)
+        if other != place:
+            dropped[place] = other
+            rows.append(_row(clip, clips[other], "same samples", clip.seconds, 1.0, 0.0, 0.0, "no"))
+    same: dict[int, list[Repeat]] = {}
+    for repeat in repeats:
+        if repeat.share >= SAME_SHARE and repeat.errors <= SAME_ERRORS:
+            same.setdefault(repeat.a, []).append(repeat)
+            same.setdefault(repeat.b, []).append(repeat)
+    kept: set[int] = set()
+    for place in sorted(range(len(clips)), key=lambda place: (-round(clips[place].seconds), place)):
+        if place in dropped:
+            continue
+        for repeat in same.get(place, ()):
+            other = repeat.a if repeat.b == place else repeat.b
+            if other in kept:
+                dropped[place] = other
+                break
+        else:
+            kept.add(place)
+    joined: list[tuple[int, int]] = []
+    for repeat in repeats:
+        a, b = clips[repeat.a], clips[repeat.b]
+        if a.digest == b.digest:
+            continue
+        is_same = repeat.share >= SAME_SHARE and repeat.errors <= SAME_ERRORS
+        both = repeat.a not in dropped and repeat.b not in dropped
+        what = "same excerpt" if is_same else "part of the same recording"
+        stay = "yes" if repeat.b not in dropped else "no"
+        rows.append(_row(b, a, what, repeat.seconds, repeat.share, repeat.errors, repeat.offset_s, stay))
+        if both:
+            joined.append((repeat.a, repeat.b))
+    return Recurrence(dropped=dropped, joined=joined, rows=rows)
+
+
+def _row(
+    clip: Excerpt, other: Excerpt, what: str, seconds: float, share: float, errors: float, offset_s: float, kept: str
+) -> Row:
+    return {
+        "name": clip.name,
+        "other": other.name,
+        "what": what,
+        "seconds": round(seconds, 2),
+        "share": round(share, 3),
+        "differing_bits": round(errors, 3),
+        "offset_s": round(offset_s, 2),
+        "label": clip.label,
+        "other_label": other.label,
+        "kept": kept,
+    }
