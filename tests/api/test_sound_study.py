@@ -55,12 +55,26 @@ def test_validation_reads_the_middles(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_remarks_speak_of_the_last_validation(tmp_path: Path) -> None:
-    study = SoundStudy(save_tones(tmp_path / "data"))
+    study, model = SoundStudy(save_tones(tmp_path / "data")), TinyAutoencoder(TinyConfig())
     quiet, loud = ({"step": 1, "validation": {"rms_ratio": ratio}} for ratio in (0.002, 0.9))
-    (remark,) = study.remarks([loud, quiet, {"step": 2}])
+    (remark,) = study.remarks(model, [loud, quiet, {"step": 2}])
     assert "0.2 % of the input's" in remark
-    assert study.remarks([quiet, loud]) == []
-    assert study.remarks([{"step": 1}]) == []
+    assert study.remarks(model, [quiet, loud]) == []
+    assert study.remarks(model, [{"step": 1}]) == []
+
+
+@pytest.mark.parametrize(("active", "told"), [(0.0, True), (3.0, True), (4.0, False), (8.0, False)])
+def test_remarks_speak_of_a_latent_that_is_not_used(tmp_path: Path, active: float, told: bool) -> None:
+    study, model = SoundStudy(save_tones(tmp_path / "data")), TinyAutoencoder(TinyConfig(width=8))
+    remarks = study.remarks(model, [{"step": 1, "validation": {"rms_ratio": 0.9, "active_dimensions": active}}])
+    assert remarks == (
+        [
+            f"Only {active:.0f} of 8 latent dimensions are active: the others do not change with the sound, so nothing "
+            "is kept in them."
+        ]
+        if told
+        else []
+    )
 
 
 def test_no_model_belongs_to_two_studies() -> None:

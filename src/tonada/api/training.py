@@ -112,7 +112,7 @@ def train(
     observe = study.observer(run, trainer_config.seed)
 
     def report() -> tuple[str, ...]:
-        remarks = tuple(study.remarks(read_log(run)))
+        remarks = tuple(study.remarks(network, read_log(run)))
         write_report(run, remarks=remarks)
         return remarks
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,11 +16,21 @@ from torch import Tensor
 
 from tonada.audio.metrics import si_sdr_db, stft_distance
 from tonada.audio.models.base import AudioAutoencoder
+from tonada.audio.models.health import active_dimensions, kl_per_dimension
 
 Precision = Literal["fp32", "bf16"]
 NEARLY_SILENT = 0.05
 """An output whose root mean square is below this share of the input's has collapsed."""
 _BATCH = 8
+
+
+@runtime_checkable
+class Variational(Protocol):
+    """A model that knows how sure its latents are."""
+
+    def posterior(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Give mean and log-variance of the latents, each float [B, Z, L], of a waveform float32 [B, S]."""
+        ...
 
 
 @torch.no_grad()
@@ -72,7 +82,8 @@ def score_reconstruction(
     -------
     dict
         ``score``, the mean multi-resolution STFT distance; ``si_sdr_db``, the mean; ``rms_ratio``, the root mean square
-        of all outputs over that of all inputs.
+        of all outputs over that of all inputs; of a variational model ``active_dimensions`` of the latent, and
+        ``kl_nats``, the divergence of a frame for each dimension, in the mean.
     """
     distances, ratios_db, energy_in, energy_out = [], [], 0.0, 0.0
     for original, decoded in decoded_pairs(model, clips, precision):
@@ -80,10 +91,30 @@ def score_reconstruction(
         ratios_db.append(si_sdr_db(original, decoded))
         energy_in += float(np.square(original, dtype=np.float64).sum())
         energy_out += float(np.square(decoded, dtype=np.float64).sum())
-    return {
+    figures = {
         "score": float(np.mean(distances)),
         "si_sdr_db": float(np.mean(ratios_db)),
         "rms_ratio": float(np.sqrt(energy_out / energy_in)) if energy_in else 1.0,
+    }
+    if isinstance(model, Variational):
+        figures |= _latent_figures(model, clips, precision, next(model.parameters()).device)
+    return figures
+
+
+@torch.no_grad()
+def _latent_figures(
+    model: Variational, clips: Sequence[NDArray[np.float32]], precision: Precision, device: torch.device
+) -> dict[str, float]:
+    means, log_variances = [], []
+    for clip in clips:
+        with _computing_in(precision, device.type):
+            mean, log_variance = model.posterior(torch.from_numpy(clip)[None].to(device))
+        means.append(mean.float().cpu())
+        log_variances.append(log_variance.float().cpu())
+    frames, spreads = torch.cat(means, dim=2), torch.cat(log_variances, dim=2)
+    return {
+        "active_dimensions": active_dimensions(frames),
+        "kl_nats": float(kl_per_dimension(frames, spreads).mean()),
     }
 
 

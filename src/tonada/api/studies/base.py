@@ -87,11 +87,13 @@ class Study(ABC):
             Of what is drawn: the same for every step, so that progress shows and luck does not.
         """
 
-    def remarks(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Say in plain words what a run's log shows to be wrong with it.
+    def remarks(self, model: Model, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Say in plain words what a run's log shows to be wrong with its model.
 
         Parameters
         ----------
+        model
+            The network.
         records
             Of the log, in order.
         """

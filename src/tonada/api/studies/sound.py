@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ VALIDATION_CLIPS = 48
 """Held-out segments, at most, that score a checkpoint while training; the full protocol is ``evaluate``."""
 VALIDATION_SAMPLES = 65_536
 """Samples in the middle of such a segment that are read, at most: 3 s at 22 050 Hz."""
+MOSTLY_UNUSED = 0.5
+"""Of a variational latent, the share of active dimensions below which it is said."""
 SAMPLES = 2
 """Held-out segments, at most, that are written as sound after every validation."""
 
@@ -156,15 +159,24 @@ class SoundStudy(Study):
 
         return observe
 
-    def remarks(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Say that the output is nearly silent, where the last validation found it so."""
-        ratios = [record["validation"]["rms_ratio"] for record in records if "validation" in record]
-        if not ratios or ratios[-1] >= NEARLY_SILENT:
-            return []
-        return [
-            f"The output is nearly silent: its level is {100 * ratios[-1]:.1f} % of the input's. "
-            "The model has learned to say nothing; its loss stands at the energy of the sound."
-        ]
+    def remarks(self, model: Model, records: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Say that the output is nearly silent or the latent is not used, where the last validation found it so."""
+        assert isinstance(model, AudioAutoencoder)
+        found: Mapping[str, float] = next(
+            (record["validation"] for record in reversed(records) if "validation" in record), {}
+        )
+        remarks = []
+        if found.get("rms_ratio", 1.0) < NEARLY_SILENT:
+            remarks.append(
+                f"The output is nearly silent: its level is {100 * found['rms_ratio']:.1f} % of the input's. The model "
+                "has learned to say nothing, and its loss stands at about the energy of the sound."
+            )
+        if found.get("active_dimensions", math.inf) < MOSTLY_UNUSED * model.latent_channels:
+            remarks.append(
+                f"Only {found['active_dimensions']:.0f} of {model.latent_channels} latent dimensions are active: the "
+                "others do not change with the sound, so nothing is kept in them."
+            )
+        return remarks
 
     def evaluate(
         self,
