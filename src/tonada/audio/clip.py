@@ -114,7 +114,7 @@ def write_clip(clip: Clip, path: Path) -> None:
     ConfigError
         The suffix is none of ``FORMATS``, or the format does not know the sample rate or the number of channels.
     DataError
-        The file cannot be written.
+        The file cannot be written, or the clip has no samples.
     ResourceError
         The disk is full.
     """

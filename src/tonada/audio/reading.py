@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from tonada.audio.ogg import ends_whole
@@ -23,13 +22,18 @@ from tonada.audio.watched import WatchedFile
 from tonada.errors import ConfigError, DataError
 from tonada.files import translated_errors
 
-BLOCK_FRAMES = 65_536
-"""How many samples of every channel are read at a time."""
-MAX_LEVEL = 1e9
-"""The largest sample that is taken for sound: floats of the size of 24-bit integers are below it, garbage is above."""
+if TYPE_CHECKING:
+    from soundfile import LibsndfileError
 
-_MAX_EXPECTED = 1 << 28  # frames that a header may promise and get memory for, which the system lends when it is used
+BLOCK_VALUES = 131_072
+"""How many samples are read at a time, of all channels together."""
+MAX_LEVEL = float(1 << 32)
+"""The largest sample that is taken for sound: floats that hold unscaled integers of 32 bits are below it."""
+
+_UNKNOWN = 1 << 62  # the library's number of frames for a file that does not say it is just below 2⁶³
+_MAX_EXPECTED = 1 << 28  # samples that a header may promise and get memory for, which is only lent until it is used
 _SHORTENED = re.compile(r"^\s*(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_MISLEADING = 7  # "file does not exist": the library's word for an mp3 file without a whole frame
 _NO_SIZE = 0x7FFF_0000  # programs that write into a pipe know no size, and put in one of several numbers above this
 
 Samples = NDArray[np.float32]
@@ -60,7 +64,7 @@ class ClipReader(AbstractContextManager["ClipReader"]):
     channels
         How many.
     expected_frames
-        How many samples a channel has by what the file says of itself; a damaged one may say anything.
+        How many samples a channel has by what the file says of itself, 0 if it does not; it may be wrong.
     frames
         How many were read so far.
     is_cut_off
@@ -73,10 +77,16 @@ class ClipReader(AbstractContextManager["ClipReader"]):
     """
 
     def __init__(self, path: Path, *, file: BinaryIO | None = None) -> None:
+        import soundfile  # here, for those who train on clips need not read files
+
         self.path, self.frames, self.is_cut_off = path, 0, False
         with ExitStack() as stack, translated_errors(path):
             self._source = WatchedFile(stack.enter_context(path.open("rb")) if file is None else file)
-            self._check_start()
+            is_empty = not self._source.seek(0, io.SEEK_END)
+            self._source.seek(0)
+            self._source.check()
+            if is_empty:
+                raise DataError(path, "the file is empty")
             try:
                 self._sound = stack.enter_context(soundfile.SoundFile(self._source, "r"))
             except soundfile.LibsndfileError as error:
@@ -84,7 +94,8 @@ class ClipReader(AbstractContextManager["ClipReader"]):
                 raise self._not_understood(error) from error
             self.sample_rate: int = self._sound.samplerate
             self.channels: int = self._sound.channels
-            self.expected_frames: int = self._sound.frames
+            self.expected_frames: int = self._sound.frames if self._sound.frames < _UNKNOWN else 0
+            self._sound.seekable = lambda: False  # it would seek after every read, and damaged files do not survive it
             self._stack = stack.pop_all()
 
     def __exit__(
@@ -99,21 +110,23 @@ class ClipReader(AbstractContextManager["ClipReader"]):
         Yields
         ------
         ndarray
-            float32 [C, S] with S ≤ ``BLOCK_FRAMES``, finite.
+            float32 [C, S], finite, of at most about ``BLOCK_VALUES`` values.
 
         Raises
         ------
         DataError
             The file cannot be read on, has no samples, or has some that are no sound.
         """
+        from soundfile import LibsndfileError
+
         whole = True
         while whole:
-            block = np.empty((BLOCK_FRAMES, self.channels), np.float32)
+            block = np.empty((-(-BLOCK_VALUES // self.channels), self.channels), np.float32)
             with translated_errors(self.path):
                 try:
                     count = len(self._sound.read(out=block))
-                except soundfile.LibsndfileError:  # what came before the damage is there
-                    count, whole = self._sound.tell() - self.frames, False
+                except LibsndfileError:  # what came before the damage is there
+                    count, whole = max(0, self._sound.tell() - self.frames), False
                 self._source.check()
             self.frames += count
             if not count:
@@ -155,27 +168,16 @@ class ClipReader(AbstractContextManager["ClipReader"]):
         """Read all that is left, mixed down and resampled: float32 [1, S]; raises as `mono_blocks`."""
         return _joined(self.mono_blocks(sample_rate), 1, -(-self.expected_frames * sample_rate // self.sample_rate))
 
-    def _check_start(self) -> None:
-        """Refuse what the library would misunderstand."""
-        if self.path.suffix.lower() == ".raw":
-            raise DataError(self.path, "raw samples without a header do not say what they are. Convert them to .wav")
-        if not self._source.seek(0, io.SEEK_END):
-            raise DataError(self.path, "the file is empty")
-        self._ogg_is_whole = ends_whole(self._source)
-        self._source.seek(0)
-
-    def _not_understood(self, error: soundfile.LibsndfileError) -> DataError:
-        return DataError(self.path, f"not a sound file that can be read ({error.error_string.rstrip('.').lower()})")
+    def _not_understood(self, error: LibsndfileError) -> DataError:
+        reason = "" if error.code == _MISLEADING else f" ({error.error_string.rstrip('.').lower()})"
+        return DataError(self.path, f"not a sound file that can be read{reason}")
 
     def _lacks_its_end(self) -> bool:
         """Tell whether less is there than the header says, for formats in which the library takes what there is."""
         if self._sound.format == "OGG":
-            return not self._ogg_is_whole
-        return any(int(said) < _NO_SIZE and int(there) < int(said) for said, there in _SHORTENED.findall(self._log))
-
-    @property
-    def _log(self) -> str:
-        return str(self._sound.extra_info)
+            return not ends_whole(self._source)
+        sizes = _SHORTENED.findall(self._sound.extra_info)
+        return any(int(said) < _NO_SIZE and int(there) < int(said) for said, there in sizes)
 
 
 def iterate_blocks(
@@ -218,7 +220,7 @@ def iterate_blocks(
 
 def _joined(blocks: Iterator[Samples], channels: int, expected: int) -> Samples:
     """Put blocks [C, S] end to end without holding them twice."""
-    joined, end = np.empty((channels, min(expected, _MAX_EXPECTED)), np.float32), 0
+    joined, end = np.empty((channels, min(expected, _MAX_EXPECTED // channels)), np.float32), 0
     for block in blocks:
         start, end = end, end + block.shape[1]
         if end > joined.shape[1]:

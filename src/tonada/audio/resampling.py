@@ -24,7 +24,7 @@ from tonada.errors import ConfigError
 
 PASS_BAND = 0.91
 """What is kept unchanged, as a part of half the lower sample rate."""
-STOP_BAND_DB = 100.0
+STOP_BAND_DB = 110.0
 """How far what cannot be kept is pushed down, in dB."""
 MAX_RATIO = 64
 """The farthest two sample rates may lie apart, as a quotient."""
@@ -63,7 +63,8 @@ class _Ratio:
         """
         distance = places[:, None] + (self.half - 1 - np.arange(2 * self.half))
         cutoff = self.lower * (1 + PASS_BAND) / 2
-        window = np.i0(_SHAPE * np.sqrt(np.maximum(0.0, 1 - (distance * self.lower / _HALF_WIDTH) ** 2)))
+        inside = 1 - (distance * self.lower / _HALF_WIDTH) ** 2
+        window = np.where(inside > 0, np.i0(_SHAPE * np.sqrt(np.maximum(inside, 0.0))), 0.0)
         weights = np.sinc(cutoff * distance) * window
         return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float64)
 

@@ -9,13 +9,12 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from tonada.audio.ogg import with_fixed_serial
 from tonada.audio.resampling import Resampler
 from tonada.audio.watched import WatchedFile
-from tonada.errors import ConfigError
+from tonada.errors import ConfigError, DataError
 from tonada.files import atomic_path
 
 FORMATS = {
@@ -27,6 +26,7 @@ FORMATS = {
 }
 """What can be written: suffix → libsndfile's names of the container and of the encoding."""
 
+_OGG_CHANNELS = 255  # the library crashes when there are more
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 _BLOCK_FRAMES = 65_536  # libsndfile's Vorbis encoder overflows the stack when it is given minutes at once
 
@@ -47,12 +47,17 @@ class ClipWriter(AbstractContextManager["ClipWriter"]):
     channels
         How many.
 
+    Attributes
+    ----------
+    sample_rate
+        That of the file, in Hz.
+
     Raises
     ------
     ConfigError
         The suffix is none of ``FORMATS``, or the format does not know the sample rate or the number of channels.
     DataError
-        The file cannot be written.
+        The file cannot be written, or no samples were given.
     ResourceError
         The disk is full.
     """
@@ -62,11 +67,13 @@ class ClipWriter(AbstractContextManager["ClipWriter"]):
             raise ConfigError(f"{path}: cannot write sound as '{path.suffix}'. Try {', '.join(FORMATS)}")
         self.path, self.sample_rate, self.channels = path, sample_rate, channels
         self._container, self._encoding = FORMATS[path.suffix.lower()]
+        if self._container == "OGG" and channels > _OGG_CHANNELS:
+            raise self._unfit("at most 255")
         self._resampler: Resampler | None = None
         if self._encoding == "OPUS" and sample_rate not in _OPUS_RATES:
             self.sample_rate = min((rate for rate in _OPUS_RATES if rate > sample_rate), default=max(_OPUS_RATES))
             self._resampler = Resampler(sample_rate, self.sample_rate, channels=channels)
-        self._pending = np.zeros((channels, 0), np.float32)
+        self._pending, self._frames = np.zeros((channels, 0), np.float32), 0
         self._writing = self._session()
 
     def __enter__(self) -> Self:
@@ -81,20 +88,36 @@ class ClipWriter(AbstractContextManager["ClipWriter"]):
         self._writing.__exit__(kind, error, traceback)
 
     def write(self, samples: NDArray[np.float32]) -> None:
-        """Append samples [C, S]; what lies outside −1 to 1 is clipped."""
-        self._put(samples if self._resampler is None else self._resampler.feed(samples))
+        """Append samples [C, S]; what lies outside −1 to 1 is clipped.
 
-    def _put(self, samples: NDArray[np.float32], *, is_last: bool = False) -> None:
+        Raises
+        ------
+        ValueError
+            A value is not finite.
+        """
+        for start in range(0, samples.shape[1], _BLOCK_FRAMES):
+            block = samples[:, start : start + _BLOCK_FRAMES]
+            if not np.isfinite(block).all():
+                raise ValueError("samples must be finite")
+            self._put(block if self._resampler is None else self._resampler.feed(block))
+
+    def _put(self, samples: NDArray[np.float32]) -> None:
         """Hand on whole blocks: encoders look ahead in what they are given, so its bounds would change their bytes."""
-        pending = np.concatenate([self._pending, samples], axis=1)
-        whole = pending.shape[1] if is_last else pending.shape[1] - pending.shape[1] % _BLOCK_FRAMES
-        for start in range(0, whole, _BLOCK_FRAMES):
-            self._sound.write(pending[:, start : min(start + _BLOCK_FRAMES, whole)].T)
-            self._target.check()
-        self._pending = pending[:, whole:]
+        self._frames += samples.shape[1]
+        self._pending = np.concatenate([self._pending, samples], axis=1)
+        while self._pending.shape[1] >= _BLOCK_FRAMES:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write the first block of what is pending."""
+        self._sound.write(self._pending[:, :_BLOCK_FRAMES].T)
+        self._target.check()
+        self._pending = self._pending[:, _BLOCK_FRAMES:]
 
     @contextmanager
     def _session(self) -> Iterator[None]:
+        import soundfile  # here, for those who train on clips need not write files
+
         with atomic_path(self.path) as temporary:
             try:
                 with temporary.open("w+b") as raw:
@@ -110,10 +133,15 @@ class ClipWriter(AbstractContextManager["ClipWriter"]):
                         yield
                         if self._resampler is not None:
                             self._put(self._resampler.flush())
-                        self._put(np.zeros((self.channels, 0), np.float32), is_last=True)
+                        self._flush()
                     self._target.check()
                 if self._container == "OGG":
                     temporary.write_bytes(with_fixed_serial(temporary.read_bytes()))
             except soundfile.LibsndfileError as error:
-                reason = f"{self.channels} channels at {self.sample_rate} Hz: {error.error_string}"
-                raise ConfigError(f"{self.path}: {self._container} cannot hold {reason} Try .wav") from error
+                raise self._unfit(error.error_string) from error
+            if not self._frames:
+                raise DataError(self.path, "there are no samples to write")
+
+    def _unfit(self, reason: str) -> ConfigError:
+        what = f"{self.channels} channels at {self.sample_rate} Hz"
+        return ConfigError(f"{self.path}: {self._container} cannot hold {what} ({reason}). Try .wav")
