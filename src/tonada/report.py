@@ -94,7 +94,8 @@ def _charts(records: Sequence[Mapping[str, Any]]) -> list[str]:
         ]
         charts.append(line_chart(lines, x_label="step", y_label="training loss", title=f"Training loss: {group}"))
     validations = [record for record in records if "validation" in record]
-    for name in sorted({name for record in validations for name in record["validation"]}):
+    figures = {name for record in validations for name in record["validation"]}
+    for name in sorted(figures, key=lambda name: (name != "score", name)):
         line = Line(
             name=name,
             x=[record["step"] for record in validations],
@@ -147,7 +148,7 @@ def _samples(folder: Path) -> str:
 
 def _player(sound: Path) -> str:
     label = f"Sound of {escape(sound.stem)}"
-    return f'<audio controls preload="none" aria-label="{label}" src="{_data_url(sound, "audio/ogg")}"></audio>'
+    return f'<audio controls preload="metadata" aria-label="{label}" src="{_data_url(sound, "audio/ogg")}"></audio>'
 
 
 def _download(notes: Path) -> str:
