@@ -76,6 +76,13 @@ def test_score_of_a_known_model() -> None:
     assert (perfect["score"], perfect["rms_ratio"]) == (0.0, 1.0)
 
 
+def test_figures_are_the_same_inside_the_trainers_autocast() -> None:
+    clips = [noise(3000, seed) for seed in range(3)]
+    plain = score_reconstruction(Sure(lambda x: 0.3 * x + x.square()), clips, "fp32")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert score_reconstruction(Sure(lambda x: 0.3 * x + x.square()), clips, "fp32") == plain
+
+
 def test_silence_has_finite_figures() -> None:
     silence = [np.zeros(3000, dtype=np.float32)]
     assert score_reconstruction(Known(lambda x: x), silence, "fp32") == {
