@@ -35,6 +35,12 @@ TABLE: Mapping[str, Mapping[str, Entry]] = {
     "model": {
         "autoencoder": Entry("tonada.audio.models.autoencoder:Autoencoder", presets=("large", "middle", "small")),
         "gpt": Entry("tonada.symbolic.models.gpt:GPT", presets=("from-scratch", "giga", "small", "tiny")),
+        "spectral": Entry(
+            "tonada.audio.models.spectral:SpectralAutoencoder",
+            presets=("16x", "32x", "64x", "large", "middle", "small"),
+        ),
+        "vae": Entry("tonada.audio.models.vae:VAE", presets=("16x",)),
+        "waveform-vae": Entry("tonada.audio.models.waveform_vae:WaveformVAE", presets=("published",)),
     },
 }
 

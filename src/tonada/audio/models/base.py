@@ -13,8 +13,8 @@ class AudioAutoencoder(Model):
     """A network that turns a waveform into a shorter row of latents, and latents into a waveform.
 
     It is convolutional in time: latent frame ``l`` is centred near sample ``l · hop``, a shift of the input by ``hop``
-    samples shifts the latents by one frame (borders aside), and nothing farther away than ``reach`` samples matters. So a
-    long file can be encoded and decoded in overlapping chunks, with the same result.
+    samples shifts the latents by one frame (borders aside), and nothing farther away than ``reach`` samples matters.
+    So a long file can be encoded and decoded in overlapping chunks, with the same result.
     """
 
     hop: int
