@@ -68,6 +68,6 @@ class ConvNeXtBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform [B, D, L]."""
-        y = self.norm(self.mix(x).transpose(1, 2))
+        y: Tensor = self.norm(self.mix(x).transpose(1, 2))
         y = self.scale * self.down(self.activation(self.up(y)))
         return x + y.transpose(1, 2)
