@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tonada.audio.evaluation.reconstruction import METRICS, measure_reconstruction
 from tonada.audio.metrics import si_sdr_db, stft_distance
 from tonada.audio.models.base import AudioAutoencoder
-from tonada.audio.reconstruction import decoded_pairs, reconstruct, score_reconstruction
+from tonada.audio.reconstruction import LatentUse, decoded_pairs, measure_latent, reconstruct, score_reconstruction
 from tonada.audio.transforms.waveform import WaveformTransform
 from tonada.data import Piece
 from tonada.errors import ConfigError
@@ -101,6 +101,9 @@ def test_a_variational_model_tells_of_its_latent() -> None:
     assert found["active_dimensions"] == 1.0
     expected = 0.5 * np.mean(np.square(np.concatenate(clips), dtype=np.float64))  # of the first channel; 0 of the other
     assert found["kl_nats"] == pytest.approx(expected / 2, rel=1e-5)
+    latent = measure_latent(Sure(lambda x: x), iter(clips), "fp32")
+    assert latent == LatentUse(active_dimensions=1, kl_nats=(pytest.approx(expected, rel=1e-5), 0.0))
+    assert measure_latent(Known(lambda x: x), clips, "fp32") is None
 
 
 def test_neighbours_of_equal_length_share_a_forward_pass() -> None:
@@ -162,6 +165,9 @@ def test_measured_over_segments_tracks_and_labels() -> None:
     ratios = [si_sdr_db(x, worse(torch.from_numpy(x)[None]).numpy()[0]) for x in originals]
     assert [row["si_sdr_db"] for row in found.segments] == pytest.approx(ratios)
     assert [row["track"] for row in found.segments] == ["a", "a", "a", "b", "c", "c"]
+    assert found.latent is None
+    sure = measure_reconstruction(Sure(worse), transform, pieces())
+    assert sure.latent == measure_latent(Sure(worse), originals, "fp32")
     whole = found.whole.metrics
     assert list(whole) == list(METRICS)
     assert whole["si_sdr_db"].mean.value == pytest.approx(np.mean(ratios))

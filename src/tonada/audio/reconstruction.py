@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -31,6 +32,22 @@ class Variational(Protocol):
     def posterior(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """Give mean and log-variance of the latents, each float [B, Z, L], of a waveform float32 [B, S]."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentUse:
+    """How much of a variational latent is used.
+
+    Attributes
+    ----------
+    active_dimensions
+        Those whose mean moves with the sound.
+    kl_nats
+        The divergence from N(0, 1) of each dimension, in nats per frame, the greatest first.
+    """
+
+    active_dimensions: int
+    kl_nats: tuple[float, ...]
 
 
 @torch.no_grad()
@@ -96,15 +113,30 @@ def score_reconstruction(
         "si_sdr_db": float(np.mean(ratios_db)),
         "rms_ratio": float(np.sqrt(energy_out / energy_in)) if energy_in else 1.0,
     }
-    if isinstance(model, Variational):
-        figures |= _latent_figures(model, clips, precision, next(model.parameters()).device)
+    latent = measure_latent(model, clips, precision)
+    if latent is not None:
+        figures |= {"active_dimensions": latent.active_dimensions, "kl_nats": float(np.mean(latent.kl_nats))}
     return figures
 
 
 @torch.no_grad()
-def _latent_figures(
-    model: Variational, clips: Sequence[NDArray[np.float32]], precision: Precision, device: torch.device
-) -> dict[str, float]:
+def measure_latent(
+    model: AudioAutoencoder, clips: Iterable[NDArray[np.float32]], precision: Precision
+) -> LatentUse | None:
+    """Measure how much of a variational latent is used; None of a model that is not variational.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode.
+    clips
+        float32 [S] each, at least one.
+    precision
+        Of the forward passes.
+    """
+    if not isinstance(model, Variational):
+        return None
+    device = next(model.parameters()).device
     means, log_variances = [], []
     for clip in clips:
         with _computing_in(precision, device.type):
@@ -112,10 +144,10 @@ def _latent_figures(
         means.append(mean.float().cpu())
         log_variances.append(log_variance.float().cpu())
     frames, spreads = torch.cat(means, dim=2), torch.cat(log_variances, dim=2)
-    return {
-        "active_dimensions": active_dimensions(frames),
-        "kl_nats": float(kl_per_dimension(frames, spreads).mean()),
-    }
+    return LatentUse(
+        active_dimensions=active_dimensions(frames),
+        kl_nats=tuple(sorted(kl_per_dimension(frames, spreads).tolist(), reverse=True)),
+    )
 
 
 def decoded_pairs(

@@ -59,10 +59,18 @@ class SoundEvaluation(Evaluation):
     def headline(self) -> str:
         """Name the sound and the size of model and latents."""
         found = self.reconstruction
+        used = (
+            ""
+            if found.latent is None
+            else (
+                f"; {found.latent.active_dimensions} of {len(found.latent.kl_nats)} latent dimensions active, "
+                f"{sum(found.latent.kl_nats) / len(found.latent.kl_nats):.3f} nats each"
+            )
+        )
         return (
             f"{found.whole.segments} segments of {found.whole.tracks} tracks of {self.split}, {found.seconds:.0f} s; "
             f"{found.parameters} parameters, {found.values_per_second:.0f} values per second, "
-            f"compression {found.compression:.2f}, {found.precision}"
+            f"compression {found.compression:.2f}, {found.precision}{used}"
         )
 
     def tables(self) -> dict[str, Rows]:
@@ -72,7 +80,7 @@ class SoundEvaluation(Evaluation):
     def facts(self) -> dict[str, str | float]:
         """Name the sound and the size of model and latents."""
         found = self.reconstruction
-        return {
+        facts: dict[str, str | float] = {
             "segments": found.whole.segments,
             "tracks": found.whole.tracks,
             "seconds": f"{found.seconds:.0f}",
@@ -82,6 +90,10 @@ class SoundEvaluation(Evaluation):
             "compression": f"{found.compression:.2f}",
             "precision": found.precision,
         }
+        if found.latent is not None:
+            facts["active dimensions"] = f"{found.latent.active_dimensions} of {len(found.latent.kl_nats)}"
+            facts["nats per dimension"] = ", ".join(f"{value:.3f}" for value in found.latent.kl_nats)
+        return facts
 
 
 class SoundStudy(Study):

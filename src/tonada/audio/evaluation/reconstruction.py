@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonada.audio.clip import Clip
 from tonada.audio.metrics import compare
 from tonada.audio.models.base import AudioAutoencoder
-from tonada.audio.reconstruction import Precision, decoded_pairs
+from tonada.audio.reconstruction import LatentUse, Precision, decoded_pairs, measure_latent
 from tonada.codec import Codec
 from tonada.data import Piece
 from tonada.errors import ConfigError
@@ -75,6 +76,8 @@ class Reconstruction:
         Samples per latent value: below 1 the latents are larger than the sound.
     precision
         Of the forward passes.
+    latent
+        How much of it is used; None of a model that is not variational.
     whole
         Of all segments.
     labels
@@ -89,6 +92,7 @@ class Reconstruction:
     values_per_second: float
     compression: float
     precision: str
+    latent: LatentUse | None
     whole: LabelFigures
     labels: tuple[LabelFigures, ...]
     segments: tuple[Mapping[str, str | float], ...]
@@ -151,8 +155,11 @@ def measure_reconstruction(
         raise ConfigError("there is nothing to evaluate: the split is empty")
     rows: list[dict[str, str | float]] = []
     samples = 0
-    clips = (transform.decode(piece.array).samples[0] for piece in pieces)
-    for piece, (original, decoded) in zip(pieces, decoded_pairs(model, clips, precision), strict=True):
+
+    def clips() -> Iterator[NDArray[np.float32]]:
+        return (transform.decode(piece.array).samples[0] for piece in pieces)
+
+    for piece, (original, decoded) in zip(pieces, decoded_pairs(model, clips(), precision), strict=True):
         found = compare(*(Clip(samples=wave[None], sample_rate=model.sample_rate) for wave in (original, decoded)))
         row: dict[str, str | float] = {name: str(piece.metadata[name]) for name in ("name", "label", "track")}
         rows.append(row | {name: found[name] for name in METRICS})
@@ -167,6 +174,7 @@ def measure_reconstruction(
         values_per_second=model.values_per_second,
         compression=model.sample_rate / model.values_per_second,
         precision=precision,
+        latent=measure_latent(model, clips(), precision),
         whole=_figures("all", rows),
         labels=tuple(_figures(label, [row for row in rows if row["label"] == label]) for label in labels),
         segments=tuple(rows),
