@@ -17,9 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tonada.api.composing import compose
+    from tonada.api.decoding import decode
     from tonada.api.diagnosis import doctor
+    from tonada.api.encoding import encode
     from tonada.api.evaluation import evaluate
+    from tonada.api.generating import generate
     from tonada.api.inspection import list_models, list_runs, show_model, show_run
+    from tonada.api.morphing import morph
+    from tonada.api.perturbing import perturb
     from tonada.api.preparation import prepare
     from tonada.api.presets import show_config
     from tonada.api.rendering import render_midi
@@ -32,10 +37,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "TonadaError": "tonada.errors",
     "compose": "tonada.api.composing",
+    "decode": "tonada.api.decoding",
     "doctor": "tonada.api.diagnosis",
+    "encode": "tonada.api.encoding",
     "evaluate": "tonada.api.evaluation",
+    "generate": "tonada.api.generating",
     "list_models": "tonada.api.inspection",
     "list_runs": "tonada.api.inspection",
+    "morph": "tonada.api.morphing",
+    "perturb": "tonada.api.perturbing",
     "prepare": "tonada.api.preparation",
     "render_midi": "tonada.api.rendering",
     "replay": "tonada.api.replaying",
@@ -49,10 +59,15 @@ __all__ = [
     "TonadaError",
     "__version__",
     "compose",
+    "decode",
     "doctor",
+    "encode",
     "evaluate",
+    "generate",
     "list_models",
     "list_runs",
+    "morph",
+    "perturb",
     "prepare",
     "render_midi",
     "replay",

@@ -23,8 +23,8 @@ from tonada.cli.codes import BROKEN_PIPE
 from tonada.errors import TrainingError
 
 COMMANDS = [
-    "compose", "config show", "doctor", "evaluate", "model info", "model list", "prepare", "render", "replay",
-    "runs list", "runs show", "train",
+    "compose", "config show", "decode", "doctor", "encode", "evaluate", "generate", "model info", "model list", "morph",
+    "perturb", "prepare", "render", "replay", "runs list", "runs show", "train",
 ]  # fmt: skip
 
 
@@ -352,8 +352,9 @@ def test_public_names() -> None:
 @pytest.mark.parametrize(
     ("command", "function"),
     [
-        ("compose", "compose"), ("config show", "show_config"), ("doctor", "doctor"), ("evaluate", "evaluate"),
-        ("model info", "show_model"), ("model list", "list_models"), ("prepare", "prepare"), ("render", "render_midi"),
+        ("compose", "compose"), ("config show", "show_config"), ("decode", "decode"), ("doctor", "doctor"),
+        ("encode", "encode"), ("evaluate", "evaluate"), ("generate", "generate"), ("morph", "morph"),
+        ("perturb", "perturb"), ("model info", "show_model"), ("model list", "list_models"), ("prepare", "prepare"), ("render", "render_midi"),
         ("replay", "replay"), ("runs list", "list_runs"), ("runs show", "show_run"), ("train", "train"),
     ],
 )  # fmt: skip
@@ -378,7 +379,11 @@ def test_each_command_has_its_function_with_the_same_defaults(command: str, func
     assert differing.keys() <= {"compose": {"output", "settings"}}.get(command, set())
 
 
-UNSHARED = {"compose": {"json", "config", "settings"}}
+UNSHARED = {
+    "compose": {"json", "config", "settings"},
+    "generate": {"json", "settings"},
+    "perturb": {"json", "settings"},
+}
 
 
 def same(ours: Any, theirs: Any) -> bool:

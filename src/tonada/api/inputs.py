@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from tonada.errors import DataError, TonadaError
 from tonada.examples import examples
@@ -75,14 +75,21 @@ class Batch(Generic[Made]):
         return cls(made=tuple(made), failures=tuple(failures), interrupted=interrupted)
 
 
-def find_inputs(names: Sequence[str | Path]) -> list[Path | Failure]:
+Wanted = Literal["MIDI file", "sound file", "file of latents"]
+"""What a command takes."""
+
+
+def find_inputs(names: Sequence[str | Path], wanted: Wanted = "MIDI file") -> list[Path | Failure]:
     """Find the files that names stand for, in order.
 
     Parameters
     ----------
     names
-        Files; folders, which stand for the MIDI files in them and below; patterns with ``*``, ``?`` or ``[…]``, where
-        no shell has expanded them; names of built-in examples, where no file has that name.
+        Files; folders, which stand for the files in them and below that have a suffix of the kind; patterns with
+        ``*``, ``?`` or ``[…]``, where no shell has expanded them; names of built-in examples, which are MIDI files,
+        where no file has that name.
+    wanted
+        The kind of file.
 
     Returns
     -------
@@ -93,34 +100,49 @@ def find_inputs(names: Sequence[str | Path]) -> list[Path | Failure]:
     for name in map(str, names):
         try:
             with translated_errors(Path(name)):  # too long, or in a folder that may not be read
-                found.extend(_find(name))
+                found.extend(_find(name, wanted))
         except DataError as error:
             found.append(Failure(name=name, error=error))
     return found
 
 
-def _find(name: str) -> list[Path]:
-    """Find the files that one name stands for, one at least."""
-    from tonada.symbolic.corpus.kind import MIDI
+def _is_wanted(wanted: Wanted) -> Callable[[str], bool]:
+    """Give what tells by a file's name whether it is of a kind."""
+    if wanted == "MIDI file":
+        from tonada.symbolic.corpus.kind import MIDI
 
+        return MIDI.has
+    if wanted == "sound file":
+        from tonada.audio.corpus.kind import AUDIO
+
+        return AUDIO.has
+    from tonada.audio.latents.files import SUFFIX
+
+    return lambda name: Path(name).suffix.casefold() == SUFFIX
+
+
+def _find(name: str, wanted: Wanted) -> list[Path]:
+    """Find the files that one name stands for, one at least."""
     path = Path(name)
     if not name:  # pathlib takes it for the folder that one is in, but it is an empty variable of a shell
         raise DataError(name, "an empty name stands for no file")
     if path.is_dir():
-        files = sorted(item for item in path.rglob("*") if MIDI.has(item.name) and item.is_file())
+        is_wanted = _is_wanted(wanted)
+        files = sorted(item for item in path.rglob("*") if is_wanted(item.name) and item.is_file())
         if not files:
-            raise DataError(path, "holds no MIDI file")
+            raise DataError(path, f"holds no {wanted}")
         return files
     if path.exists():
         return [path]
-    if name in examples():
-        return [examples()[name]]
+    known = examples() if wanted == "MIDI file" else {}
+    if name in known:
+        return [known[name]]
     if glob.has_magic(name):
         matches = sorted(Path(match) for match in glob.glob(name, recursive=True))  # noqa: PTH207 - whole patterns
         if not matches:
             raise DataError(path, "no file matches this pattern")
         return matches
-    raise DataError(path, f"there is no such file. Built-in examples: {', '.join(examples())}")
+    raise DataError(path, "there is no such file" + (f". Built-in examples: {', '.join(known)}" if known else ""))
 
 
 def unique_stems(paths: Sequence[Path | Failure]) -> list[str]:

@@ -73,6 +73,13 @@ def model_sha256(folder: Path) -> dict[str, str]:
     return {name: file_sha256(folder / name) for name in ("config.toml", "model.safetensors")}
 
 
+def model_reference(model: Path, folder: Path) -> str:
+    """Write where a model is found from a folder: the name alone of one that Tonada brings, else its path."""
+    from tonada.runs import pretrained_folder
+
+    return model.name if model.parent == pretrained_folder() else relative_path(model, folder)
+
+
 def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files: Sequence[Path]) -> None:
     """Write a sidecar.
 
@@ -94,17 +101,14 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
     ResourceError
         The disk is full.
     """
-    from tonada.runs import pretrained_folder
-
     settings = to_mapping(origin.settings)
-    shipped = origin.model.parent == pretrained_folder()
-    settings["model"] = origin.model.name if shipped else _relative(origin.model, path.parent)
+    settings["model"] = model_reference(origin.model, path.parent)
     if origin.settings.soundfont is not None:
-        settings["soundfont"] = _relative(Path(origin.settings.soundfont), path.parent)
+        settings["soundfont"] = relative_path(Path(origin.settings.soundfont), path.parent)
     source: dict[str, str | bool] | None = None
     if origin.source is not None:
         example = origin.source in examples().values()
-        name = origin.source.stem if example else _relative(origin.source, path.parent)
+        name = origin.source.stem if example else relative_path(origin.source, path.parent)
         source = {"name": name, "example": example, "sha256": file_sha256(origin.source)}
     record = {
         "format": FORMAT,
@@ -210,7 +214,7 @@ def _source(path: Path, told: Mapping[str, Any] | None) -> Path | None:
     return examples()[told["name"]] if told["example"] else path.parent / str(told["name"])
 
 
-def _relative(path: Path, folder: Path) -> str:
+def relative_path(path: Path, folder: Path) -> str:
     """Write a path as seen from a folder, so that both can be moved together; absolute where that cannot be."""
     try:
         return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()

@@ -12,9 +12,14 @@ from cyclopts.argument import ArgumentCollection
 from cyclopts.config import Dict, Env
 
 from tonada.cli.compose import compose
+from tonada.cli.decode import decode
 from tonada.cli.doctor import doctor
+from tonada.cli.encode import encode
 from tonada.cli.evaluate import evaluate
+from tonada.cli.generate import generate
 from tonada.cli.inspect import config_show, model_info, model_list, runs_list, runs_show
+from tonada.cli.morph import morph
+from tonada.cli.perturb import perturb
 from tonada.cli.prepare import prepare
 from tonada.cli.render import render
 from tonada.cli.replay import replay
@@ -49,11 +54,13 @@ def make_app() -> App:
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
-    making, learning, looking = (
-        Group(name, sort_key=place) for place, name in enumerate(("Make music", "Learn music", "Look"))
+    making, sounding, learning, looking = (
+        Group(name, sort_key=place)
+        for place, name in enumerate(("Make music", "Make and change sound", "Learn music", "Look"))
     )
     commands: tuple[tuple[Group, tuple[Callable[..., int | None], ...]], ...] = (
         (making, (compose, replay, render)),
+        (sounding, (encode, decode, morph, perturb, generate)),
         (learning, (prepare, train, evaluate)),
         (looking, (doctor,)),
     )

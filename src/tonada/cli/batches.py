@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
 
-from cyclopts import Parameter, Token
+from cyclopts import CoercionError, Parameter, Token
 
-from tonada.api.inputs import Failure
+from tonada.api.inputs import Failure, Wanted
 from tonada.cli.codes import SOME_FAILED, STDIN
 from tonada.cli.output import say
 from tonada.errors import DataError
@@ -31,12 +31,32 @@ def _split(kind: Any, tokens: Sequence[Token]) -> tuple[str, ...]:
     return tuple(part.strip() for token in tokens for part in token.value.split(",") if part.strip())
 
 
+def _numbers(kind: type[int] | type[float]) -> Callable[[Any, Sequence[Token]], tuple[float, ...]]:
+    """Give what reads numbers with commas between."""
+
+    def convert(hint: Any, tokens: Sequence[Token]) -> tuple[float, ...]:
+        values = []
+        for token in tokens:
+            for part in _split(hint, [token]):
+                try:
+                    values.append(kind(part))
+                except ValueError as error:
+                    raise CoercionError(token=token, target_type=kind) from error
+        return tuple(values)
+
+    return convert
+
+
+WholeNumbers = Annotated[tuple[int, ...], Parameter(converter=_numbers(int), n_tokens=1)]
+"""An option that takes whole numbers with commas between."""
+Numbers = Annotated[tuple[float, ...], Parameter(converter=_numbers(float), n_tokens=1)]
+"""An option that takes numbers with commas between."""
 Formats = Annotated[tuple[str, ...], Parameter(name="--formats", alias="-f", converter=_split, n_tokens=1)]
 """The option ``-f mid,wav`` of a command."""
 
 
-def read_names(names: Iterable[str]) -> list[str]:
-    """Put the lines of stdin in the place of ``-``.
+def read_names(names: Iterable[str], wanted: Wanted = "MIDI file") -> list[str]:
+    """Put the lines of stdin in the place of ``-``; what is wanted is said where there are none.
 
     Raises
     ------
@@ -48,7 +68,7 @@ def read_names(names: Iterable[str]) -> list[str]:
         if name == STDIN:
             lines = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
             if not lines:
-                raise DataError("-", "no names came on stdin; name a MIDI file on each line")
+                raise DataError("-", f"no names came on stdin; name a {wanted} on each line")
             found.extend(lines)
         else:
             found.append(name)
@@ -71,6 +91,12 @@ def tell(result: Result, *, json: bool) -> Result:
         for path in result.files:
             print(path, flush=True)
     return result
+
+
+def tell_remarks(remarks: Iterable[str]) -> None:
+    """Print on stderr what should be known about a result, a line each."""
+    for remark in remarks:
+        say(f"tonada: {remark}")
 
 
 def json_of(result: HasFiles | Failure, **facts: Any) -> dict[str, Any]:

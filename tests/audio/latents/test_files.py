@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from tonada.audio.latents.files import (
     LatentsFacts,
@@ -51,13 +49,13 @@ def test_written_in_parts_it_is_a_plain_array(lengths: list[int], tmp_path: Path
 def test_nothing_is_left_of_a_file_that_was_not_finished(tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(b"what was there")
 
-    def interrupted() -> Iterator[NDArray[np.float32]]:
-        yield np.zeros((3, 2), np.float32)
-        raise KeyboardInterrupt
+    def write() -> None:
+        with write_latents(tmp_path / "a.npy") as writer:
+            writer.write(np.zeros((3, 2), np.float32))
+            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), write_latents(tmp_path / "a.npy") as writer:
-        for part in interrupted():
-            writer.write(part)
+    with pytest.raises(KeyboardInterrupt):
+        write()
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"what was there"]
 
 
@@ -122,7 +120,7 @@ def test_files_that_hold_no_array(tmp_path: Path) -> None:
 
 def test_the_json_beside(tmp_path: Path) -> None:
     path = facts_path(tmp_path / "song.npy")
-    assert path == tmp_path / "song.json"
+    assert path == tmp_path / "song.npy.json"
     assert read_facts(path) is None
     write_facts(path, FACTS)
     assert read_facts(path) == FACTS

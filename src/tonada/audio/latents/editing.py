@@ -62,6 +62,18 @@ WAYS = {"linear": interpolate_linear, "spherical": interpolate_spherical}
 """How to go from one song to another."""
 
 
+def check_way(way: str) -> None:
+    """Check that there is such a way.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none; the nearest are offered.
+    """
+    if way not in WAYS:
+        raise UnknownNameError("way", way, WAYS)
+
+
 def interpolate(a: Latents, b: Latents, share: float, *, way: str = "linear") -> Latents:
     """Go a share of the way from ``a`` to ``b``, frame by frame.
 
@@ -79,8 +91,7 @@ def interpolate(a: Latents, b: Latents, share: float, *, way: str = "linear") ->
     UnknownNameError
         There is no such way.
     """
-    if way not in WAYS:
-        raise UnknownNameError("way", way, WAYS)
+    check_way(way)
     return WAYS[way](a, b, share)
 
 

@@ -1,4 +1,4 @@
-"""Latents on disk: a ``.npy`` file, float32 [L, Z] with time first, and a ``.json`` that says what they are of.
+"""Latents on disk: ``NAME.npy``, float32 [L, Z] with time first, and ``NAME.npy.json`` that says what they are of.
 
 The array is written as it comes and read as it is needed, so an hour of latents is never in memory. It is a plain NumPy
 file: other programs may make one, and then there need be no json beside it.
@@ -59,8 +59,11 @@ class LatentsFacts:
 
 
 def facts_path(latents: Path) -> Path:
-    """Give the json that belongs to a file of latents."""
-    return latents.with_suffix(".json")
+    """Give the json that belongs to a file of latents.
+
+    Not ``NAME.json``, which beside ``NAME.wav`` may be the sidecar of a composition.
+    """
+    return latents.with_name(f"{latents.name}.json")
 
 
 def write_facts(path: Path, facts: LatentsFacts) -> None:
