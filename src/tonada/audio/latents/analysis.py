@@ -55,6 +55,34 @@ class Clustering:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Placing:
+    """Places vectors among those that were analysed.
+
+    Attributes
+    ----------
+    mean, deviation
+        float64 [D], for standardising.
+    axes
+        float64 [K, D], principal components.
+    coordinates
+        float64 [N, K], of the vectors that were analysed.
+    """
+
+    mean: Array
+    deviation: Array
+    axes: Array
+    coordinates: Array
+
+    def place(self, vectors: Array) -> Array:
+        """Give the coordinates of other vectors: [M, D] → [M, K]."""
+        return np.asarray((vectors - self.mean) / self.deviation @ self.axes.T)
+
+    def nearest(self, coordinates: Array, count: int) -> Groups:
+        """Give the rows of the analysed vectors nearest to one place, float64 [K], the nearest first."""
+        return np.argsort(((self.coordinates - coordinates) ** 2).sum(axis=1), kind="stable")[:count]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Space:
     """What the analysis of a set of vectors found.
 
@@ -62,6 +90,8 @@ class Space:
     ----------
     dimensions
         D.
+    placing
+        Where other vectors of the same kind belong.
     plane
         float64 [N, 2], the first two principal components.
     variance
@@ -88,6 +118,7 @@ class Space:
     """
 
     dimensions: int
+    placing: Placing
     plane: Array
     variance: tuple[float, float]
     components: Mapping[str, int]
@@ -149,14 +180,13 @@ def analyse_pooled(vectors: Array, clips: Clips, *, seed: int = 1) -> Space:
     MissingDependencyError
         scikit-learn is absent.
     """
-    standard, _, _ = standardise(vectors)
+    standard, mean, deviation = standardise(vectors)
     principal = principal_components(standard, keep=standard.shape[1])
     kept = max(principal.dimensions(CLUSTERED_SHARE), 1)
     near = principal.coordinates[:, :kept]
     return _analyse(
-        near,
+        Placing(mean=mean, deviation=deviation, axes=principal.axes[:kept], coordinates=near),
         principal.shares,
-        dimensions=vectors.shape[1],
         whole=standard,
         neighbours=neighbour_map(near),
         probe=probe_labels(standard, clips.labels, clips.tracks, seed=seed),
@@ -183,11 +213,15 @@ def analyse_flattened(vectors: NDArray[np.floating], clips: Clips, *, seed: int 
         scikit-learn is absent.
     """
     # Everything below needs distances alone, and those the components of N vectors hold whole: no wide array is left.
-    principal = principal_components(vectors, keep=len(vectors))
+    principal = principal_components(vectors, keep=len(vectors), axes=2)
     return _analyse(
-        principal.coordinates[:, :2],
+        Placing(
+            mean=principal.mean,
+            deviation=np.ones_like(principal.mean),
+            axes=principal.axes,
+            coordinates=principal.coordinates[:, :2],
+        ),
         principal.shares,
-        dimensions=vectors.shape[1],
         whole=principal.coordinates,
         neighbours=None,
         probe=None,
@@ -197,16 +231,16 @@ def analyse_flattened(vectors: NDArray[np.floating], clips: Clips, *, seed: int 
 
 
 def _analyse(
-    clustered: Array,
+    placing: Placing,
     shares: Array,
     *,
-    dimensions: int,
     whole: Array,
     neighbours: Array | None,
     probe: Probe | None,
     clips: Clips,
     seed: int,
 ) -> Space:
+    clustered = placing.coordinates
     plane = np.zeros((len(clustered), 2))
     plane[:, : min(2, clustered.shape[1])] = clustered[:, :2]
     scan, assigned = scan_clusters(clustered, seed=seed)
@@ -229,7 +263,8 @@ def _analyse(
 
     cumulative = np.cumsum(shares)
     return Space(
-        dimensions=dimensions,
+        dimensions=len(placing.mean),
+        placing=placing,
         plane=plane,
         variance=(float(shares[0]) if len(shares) else 0.0, float(shares[1]) if len(shares) > 1 else 0.0),
         components={

@@ -45,7 +45,7 @@ class Principal:
         float64 [K, D], orthonormal, the one of greatest variance first; the sign is such that the largest entry of each
         is positive.
     coordinates
-        float64 [N, K].
+        float64 [N, at least K].
     shares
         float64 [R], the share of the variance along every component that N vectors can have, greatest first; zeros
         when all vectors are equal.
@@ -65,7 +65,7 @@ class Principal:
         return int(np.searchsorted(np.cumsum(self.shares), share - 1e-9)) + 1 if self.shares.any() else 0
 
 
-def principal_components(vectors: NDArray[np.floating], *, keep: int) -> Principal:
+def principal_components(vectors: NDArray[np.floating], *, keep: int, axes: int | None = None) -> Principal:
     """Find the principal components (Pearson 1901; Hotelling 1933) through the smaller of the two product matrices.
 
     Parameters
@@ -73,27 +73,30 @@ def principal_components(vectors: NDArray[np.floating], *, keep: int) -> Princip
     vectors
         Floating [N, D]; D may be hundreds of thousands.
     keep
-        K, how many to give coordinates for; fewer where N and D allow no more.
+        How many to give coordinates for; fewer where N and D allow no more.
+    axes
+        K, how many of these to give axes for, which take much memory where D is great; all when None.
     """
     mean = vectors.mean(axis=0, dtype=np.float64)
     centred = vectors - mean.astype(vectors.dtype)
     wide = centred.shape[0] < centred.shape[1]
-    product = (centred @ centred.T if wide else centred.T @ centred).astype(np.float64)
-    values, bases = np.linalg.eigh(product)
+    values, bases = np.linalg.eigh((centred @ centred.T if wide else centred.T @ centred).astype(np.float64))
     values, bases = np.maximum(values[::-1], 0.0), bases[:, ::-1]
-    rank = min(len(vectors) - 1, vectors.shape[1])
+    rank = max(min(len(vectors) - 1, vectors.shape[1]), 1)
+    keep = min(keep, rank)
+    directions = bases[:, : min(keep if axes is None else axes, keep)]
+    if wide:
+        directions = (centred.T @ directions.astype(centred.dtype)).astype(np.float64)
+        directions /= np.maximum(np.linalg.norm(directions, axis=0), 1e-12)
+        coordinates = bases[:, :keep] * np.sqrt(values[:keep])
+    else:
+        coordinates = (centred @ bases[:, :keep]).astype(np.float64)
+    largest = np.abs(directions).argmax(axis=0)
+    signs = np.where(directions[largest, np.arange(directions.shape[1])] < 0, -1.0, 1.0)
+    coordinates[:, : len(signs)] *= signs
     total = float(values.sum())
     shares = values[:rank] / total if total > 0 else np.zeros(rank)
-    chosen = bases[:, : min(keep, max(rank, 1))]
-    if wide:
-        axes = (centred.T @ chosen.astype(centred.dtype)).astype(np.float64).T
-        axes /= np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-12)
-    else:
-        axes = chosen.T.copy()
-    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
-    axes *= np.where(signs == 0, 1.0, signs)[:, None]
-    coordinates = (centred @ axes.T.astype(centred.dtype)).astype(np.float64)
-    return Principal(mean=mean, axes=axes, coordinates=coordinates, shares=shares)
+    return Principal(mean=mean, axes=(directions * signs).T, coordinates=coordinates, shares=shares)
 
 
 def neighbour_map(vectors: Array, *, neighbours: int = NEIGHBOURS) -> Array:

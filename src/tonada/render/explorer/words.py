@@ -1,0 +1,92 @@
+"""Figures in words, where a number alone says little."""
+
+from __future__ import annotations
+
+import math
+
+from tonada.audio.latents.analysis import Space
+from tonada.audio.latents.findings import OutsideFindings
+from tonada.audio.latents.health import Health
+from tonada.statistics.intervals import Estimate
+
+
+def number(value: float) -> str:
+    """Write a number to three figures; a dash for none."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def estimate(value: Estimate | None) -> str:
+    """Write a figure with its interval."""
+    if value is None:
+        return "–"
+    if math.isnan(value.low):
+        return f"{value.value:.2f}"
+    return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
+
+
+def judge_health(health: Health | None) -> list[tuple[bool, str]]:
+    """Say whether a latent does what it is for: sentences, and whether each is good news."""
+    if health is None:
+        return [(False, "There are too few clips of one length to say.")]
+    dead = health.channels - health.active
+    told = [
+        (True, f"All {health.channels} channels are active: each varies from clip to clip or in time.")
+        if not dead
+        else (
+            False,
+            f"{dead} of {health.channels} channels are dead: they hardly vary, whatever is encoded. "
+            "A smaller latent would do as well.",
+        )
+    ]
+    share = health.effective / health.channels
+    told.append(
+        (
+            share > 0.25,
+            f"Together they vary like {health.effective:.1f} independent channels of equal strength"
+            + ("." if share > 0.25 else ": a few directions carry nearly everything."),
+        )
+    )
+    changes = (
+        f"STFT distance {health.distance:.2f} with a clip's own latents, {health.distance_of_another:.2f} with another "
+        f"clip's, {health.distance_of_mean:.2f} with the mean latent."
+    )
+    if health.used:
+        told.append((True, f"The decoder follows its latents: {changes}"))
+    else:
+        told.append((False, f"The decoder hardly follows its latents, so they say little about the sound: {changes}"))
+    return told
+
+
+def judge_song(found: OutsideFindings) -> tuple[bool, str]:
+    """Say whether a song from outside encodes as well as the clips of the data set."""
+    share = f"{100 * found.better_than:.0f} % of the tracks of the data set lose more"
+    if found.better_than < 0.05:
+        return False, f"It encodes worse than the data set's own clips: {share}."
+    if found.better_than > 0.95:
+        return True, f"It encodes better than nearly all clips of the data set: {share}."
+    return True, f"It encodes as well as the data set's own clips: {share}."
+
+
+def judge_map(space: Space) -> str:
+    """Say what the map of a space follows."""
+    explained = {name: space.follows[name] for name in ("loudness", "brightness", "label") if name in space.follows}
+    names = {"label": "genre"}
+    parts = [f"{names.get(name, name)} {100 * share:.0f} %" for name, share in explained.items()]
+    return f"The plane explains, of the variance of {', '.join(parts)}." if parts else ""
+
+
+def judge_clusters(space: Space) -> str:
+    """Say in a sentence whether clusters are genres."""
+    division = space.at_elbow
+    if division is None or not division.agreement:
+        return "There are too few clips or genres to compare clusters with genres."
+    found, chance = division.agreement["adjusted_rand"], division.chance["adjusted_rand"]
+    if found.low <= chance.high:
+        return f"its {division.number} clusters tell the genres apart no better than chance does"
+    if found.value < 0.3:
+        return f"its {division.number} clusters go with the genres a little, clearly more than by chance"
+    if found.value < 0.8:
+        return f"its {division.number} clusters go with the genres in part"
+    return f"its {division.number} clusters are the genres, nearly"
