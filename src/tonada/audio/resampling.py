@@ -88,14 +88,15 @@ class _ExactTurns:
 
     def __init__(self, ratio: _Ratio) -> None:
         # Wide matrices hold more zeros (a fifth, at a quarter of the filter's length), and tall ones must be narrow.
-        width = max(16, min(round(ratio.half * ratio.up / ratio.down / 2), (_ONE_THREAD >> 5) // ratio.half))
+        width = max(24, min(round(ratio.half * ratio.up / ratio.down / 2), (_ONE_THREAD >> 5) // ratio.half))
         repeats = math.ceil(width / ratio.up)
         self._row, self._stride = ratio.up * repeats, ratio.down * repeats
         parts = math.ceil(self._row / width)
         self._parts = [
             self._part(ratio, self._row * part // parts, self._row * (part + 1) // parts) for part in range(parts)
         ]
-        self._stack = max(1, _ONE_THREAD // max(matrix.size for _, _, matrix in self._parts))
+        most = max(1, _ONE_THREAD // max(matrix.size for _, _, matrix in self._parts))
+        self._stack = 1 << (most.bit_length() - 1)  # odd heights are slow
         self._rows = math.ceil(_TURN_OUTPUTS / self._row / self._stack) * self._stack
         self.outputs = self._rows * self._row
         self.inputs = (self._rows - 1) * self._stride + max(first + len(matrix) for _, first, matrix in self._parts)
