@@ -69,7 +69,7 @@ def test_remarks_speak_of_a_latent_that_is_not_used(tmp_path: Path, active: floa
     remarks = study.remarks(model, [{"step": 1, "validation": {"rms_ratio": 0.9, "active_dimensions": active}}])
     assert remarks == (
         [
-            f"Only {active:.0f} of 8 latent dimensions are active: the others do not change with the sound, so nothing "
+            f"{active:.0f} of 8 latent dimensions are active: the others do not change with the sound, so nothing "
             "is kept in them."
         ]
         if told

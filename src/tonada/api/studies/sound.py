@@ -185,7 +185,7 @@ class SoundStudy(Study):
             )
         if found.get("active_dimensions", math.inf) < MOSTLY_UNUSED * model.latent_channels:
             remarks.append(
-                f"Only {found['active_dimensions']:.0f} of {model.latent_channels} latent dimensions are active: the "
+                f"{found['active_dimensions']:.0f} of {model.latent_channels} latent dimensions are active: the "
                 "others do not change with the sound, so nothing is kept in them."
             )
         return remarks
