@@ -231,6 +231,27 @@ def test_errors_of_the_disk_are_told() -> None:
         read_clip(Path("bad.wav"), file=Failing(content))
 
 
+def test_damage_of_an_archive_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "music.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.wav", sound_bytes(noise(100_000), 44_100, "WAV", "PCM_16"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with (
+        zipfile.ZipFile(path) as archive,
+        archive.open("a.wav") as member,
+        pytest.raises(DataError, match=r"music\.zip/a\.wav: it is damaged \(.+\)"),
+    ):
+        read_clip(path / "a.wav", file=member)
+
+
+def test_a_header_that_leads_out_of_the_file() -> None:
+    content = sound_bytes(noise(1000), 44_100, "AIFF", "PCM_16").replace(b"SSND", b"\xffSND")
+    with pytest.raises(DataError, match=r"x\.aiff: it is damaged"):  # the library goes to a place before the file
+        read_clip(Path("x.aiff"), file=io.BytesIO(content))
+
+
 # --- blocks ------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -84,13 +86,13 @@ class ClipReader(AbstractContextManager["ClipReader"]):
             self._source = WatchedFile(stack.enter_context(path.open("rb")) if file is None else file)
             is_empty = not self._source.seek(0, io.SEEK_END)
             self._source.seek(0)
-            self._source.check()
+            self._check_source()
             if is_empty:
                 raise DataError(path, "the file is empty")
             try:
                 self._sound = stack.enter_context(soundfile.SoundFile(self._source, "r"))
             except soundfile.LibsndfileError as error:
-                self._source.check()
+                self._check_source()
                 raise self._not_understood(error) from error
             self.sample_rate: int = self._sound.samplerate
             self.channels: int = self._sound.channels
@@ -127,7 +129,7 @@ class ClipReader(AbstractContextManager["ClipReader"]):
                     count = len(self._sound.read(out=block))
                 except LibsndfileError:  # what came before the damage is there
                     count, whole = max(0, self._sound.tell() - self.frames), False
-                self._source.check()
+                self._check_source()
             self.frames += count
             if not count:
                 break
@@ -167,6 +169,13 @@ class ClipReader(AbstractContextManager["ClipReader"]):
     def read_mono(self, sample_rate: int) -> Samples:
         """Read all that is left, mixed down and resampled: float32 [1, S]; raises as `mono_blocks`."""
         return _joined(self.mono_blocks(sample_rate), 1, -(-self.expected_frames * sample_rate // self.sample_rate))
+
+    def _check_source(self) -> None:
+        """Raise what went wrong while the library read."""
+        try:
+            self._source.check()
+        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # a place before the file, an archive
+            raise DataError(self.path, f"it is damaged ({error})") from error
 
     def _not_understood(self, error: LibsndfileError) -> DataError:
         reason = "" if error.code == _MISLEADING else f" ({error.error_string.rstrip('.').lower()})"
