@@ -56,16 +56,16 @@ def test_samples_have_the_covariances_of_the_data_at_every_lag_up_to_the_order()
         three = np.column_stack([smooth, smooth[:, 0] * smooth[:, 1]])
         courses.append((three - three.mean(axis=0)) / three.std(axis=0))
     process = fit_autoregression(courses, order=6)
-    drawn = [process.sample(20_000, np.random.default_rng(seed)) for seed in range(20)]
+    drawn = [process.sample(10_000, np.random.default_rng(seed)) for seed in range(10)]
     for lag in range(7):
         np.testing.assert_allclose(autocovariance(drawn, lag), autocovariance(courses, lag), atol=0.05)
     assert np.abs(autocovariance(courses, 1)).max() > 0.8  # there is something to match
 
 
 def test_the_process_runs_from_its_steady_state() -> None:
-    slow = Autoregression(np.array([[[0.99]]]), np.array([[np.sqrt(1 - 0.99**2)]]))
-    firsts = [slow.sample(1, np.random.default_rng(seed))[0, 0] for seed in range(600)]
-    assert np.std(firsts) == pytest.approx(1.0, abs=0.1)
+    slow = Autoregression(np.array([[[0.98]]]), np.array([[np.sqrt(1 - 0.98**2)]]))
+    firsts = [slow.sample(1, np.random.default_rng(seed))[0, 0] for seed in range(200)]
+    assert np.std(firsts) == pytest.approx(1.0, abs=0.15)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from strided_autoencoder import StridedAutoencoder, build
+from strided_autoencoder import build
+from tonada import registry
 from tonada.audio.latents.streaming import (
     context_frames,
     decode_blocks,
@@ -19,6 +20,7 @@ from tonada.audio.latents.streaming import (
     encode_whole,
     natural_samples,
 )
+from tonada.audio.models.base import AudioAutoencoder
 
 MODELS = {
     "plain": {},
@@ -34,12 +36,12 @@ def noise(samples: int, seed: int = 1) -> NDArray[np.float32]:
     return np.random.default_rng(seed).uniform(-1, 1, samples).astype(np.float32)
 
 
-def whole_latents(model: StridedAutoencoder, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def whole_latents(model: AudioAutoencoder, samples: NDArray[np.float32]) -> NDArray[np.float32]:
     with torch.no_grad():
         return model.encode(torch.from_numpy(samples)[None])[0].T.numpy()
 
 
-def whole_sound(model: StridedAutoencoder, latents: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+def whole_sound(model: AudioAutoencoder, latents: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
     with torch.no_grad():
         return model.decode(torch.from_numpy(latents.T.copy())[None], samples)[0].numpy()
 
@@ -81,6 +83,32 @@ def test_less_context_would_show(name: str) -> None:
         assert np.abs(latents - whole_latents(model, sound)).max() > 1e-2
     decoded = np.concatenate(list(decode_blocks(model, latents, 3000, chunk_frames=13)))
     assert np.abs(decoded - whole_sound(model, latents, 3000)).max() > 1e-2
+
+
+PRESETS = [
+    name
+    for name in registry.preset_names("model")
+    if issubclass(registry.resolve("model", name.partition("/")[0]), AudioAutoencoder)
+]
+QUICK = {"autoencoder/small", "spectral/32x", "vae/16x"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PRESETS]
+)
+def test_chunks_of_the_models_that_there_are(name: str) -> None:
+    assert set(PRESETS) >= QUICK
+    kind, config = registry.preset("model", name)
+    model = registry.resolve("model", kind)(config).eval()
+    samples = 4 * model.reach + 20_011
+    sound = noise(samples)
+    chunk_frames = 5_000 // model.hop
+    latents = np.concatenate(list(encode_blocks(model, [sound], chunk_frames=chunk_frames)))
+    whole = whole_latents(model, sound)
+    np.testing.assert_allclose(latents, whole, atol=1e-4 * np.abs(whole).max())
+    decoded = np.concatenate(list(decode_blocks(model, whole, samples, chunk_frames=chunk_frames)))
+    heard = whole_sound(model, whole, samples)
+    np.testing.assert_allclose(decoded, heard, atol=1e-4 * np.abs(heard).max())
 
 
 def test_only_a_window_is_held_and_results_come_early() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -61,7 +62,7 @@ class Autoregression:
             raise ValueError("a process is not stable")
         return made
 
-    @property
+    @cached_property
     def radius(self) -> float:
         """Of the slowest eigenvalue: below 1 the process is stable, and near 1 it remembers for long."""
         order, channels, _ = self.coefficients.shape
