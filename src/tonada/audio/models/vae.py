@@ -27,9 +27,9 @@ _FIRST_WEIGHT = 1e-3  # of the full weight, at the first step
 class VAEConfig(SpectralConfig):
     """Settings of the variational autoencoder, beside those of the spectral one."""
 
-    kl_weight: float = 1e-2
+    kl_weight: float = 0.03
     """Of the divergence, in nats per latent frame, once it is warm."""
-    kl_warmup_steps: int = 1000
+    kl_warmup_steps: int = 500
     """Steps over which the weight grows to that, evenly in its logarithm."""
     free_nats: float = 0.05
     """Divergence of each channel, in nats per frame, that costs nothing (Kingma et al. 2016, section 8)."""
