@@ -3,8 +3,8 @@
 Ours is ``tonada.audio.inversion``: multiplicative updates, then fast Griffin–Lim. The peer is librosa's: non-negative
 least squares (``mel_to_stft``), then ``griffinlim``, the fast one too, but from random phases. Both get the same
 magnitudes, the same number of iterations and threads, and take turns; times are medians for each clip, averaged over
-the clips, of the time that passed and of the processor time, which other work on the machine disturbs less. Quality is
-measured with one yardstick: log-spectral distance, and spectral convergence (what is missing of the magnitudes' energy).
+the clips, of the time that passed and of the processor time, which other work on the machine disturbs less. One
+yardstick measures both: log-spectral distance, and spectral convergence (what is missing of the magnitudes' energy).
 
 With TONADA_DATA the clips are two of every genre, from 10 s on; else they are made.
 """

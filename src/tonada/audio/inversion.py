@@ -16,7 +16,7 @@ UPDATES = 20
 ITERATIONS = 32
 """Of ``griffin_lim``: with 100 the log-spectral distance of inverted mel bands is 0.03 dB better."""
 MOMENTUM = 0.99
-"""Of ``griffin_lim``: from 1.1 on, true magnitudes are met 5 dB worse."""
+"""Of ``griffin_lim``; with 1.1, true magnitudes are met 4 dB worse."""
 
 _TINY = 1e-30  # keeps quotients finite where there is silence
 _LEAST_BEND = 1e-3  # of a parabola through a peak
