@@ -5,13 +5,19 @@ of each overlapping the next; the energies of 33 bands, spaced by their logarith
 where the difference of two neighbouring bands grows from one frame to the next. So a frame gives 32 bits, which neither
 gain nor lossy coding nor a shift in time changes much; another pitch or speed does.
 
-Clips that have bit-identical frames at one distance in time are candidates; they share a recording as far as, over
-blocks of 3 s, fewer than ``MOST_ERRORS`` of the bits differ. Differing recordings have half of their bits in common.
+Clips that have several bit-identical frames at one distance in time are candidates; they share a recording as far as,
+over blocks of 3 s, fewer than ``MOST_ERRORS`` of the bits differ. In different recordings half of the bits differ.
+
+Measured on 40 clips of 15 s of five genres (chiptune, electronic, metal, orchestral, piano): every copy was found that
+had been made 20 dB softer, clipped by 6 dB, cut to its first 5 s or last 10 s, coded as mp3 of 64 kbit/s, as the
+poorest Vorbis or as Opus, reduced to 8 bits or 8 kHz, or mixed with white noise 20 dB below it; so was an overlap of
+5 s after mp3. Of copies as mp3 of 8 kbit/s 28 % were found, of those played 1 % faster 43 %, 3 % faster none. Among 288
+clips of 159 tracks no two of different tracks were taken for one recording (41 000 pairs); within tracks 50 pairs were,
+where a passage recurs.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,10 +40,10 @@ SILENCE_DB = -60.0
 
 _TAPS = 48  # of the low-pass filter, per kept sample: flat to 2 kHz, 50 dB down where it would fold onto 2 kHz
 _FRAMES_AT_ONCE = 64  # what one turn needs fits into a processor's cache
-_SAMPLE = 4  # one distinct frame in this many is looked up
 _COMMON = 48  # a frame of more clips than this is a commonplace
 _LEAST_HITS = 4  # frames in common at one distance that make a candidate
 _OFFSETS = 3  # distances tried for a pair of clips
+_BESIDE = 2  # and so many frames beside each
 _BLOCKS = 16  # into which the look-up is divided, to bound its memory
 _REACH = 1 << 21  # frames; the farthest distance in time
 
@@ -87,14 +93,16 @@ def fingerprint(samples: NDArray[np.float32], sample_rate: int) -> Prints:
     samples
         float32 [S], full scale −1 to 1.
     sample_rate
-        In Hz, at least 4000.
+        In Hz.
 
     Returns
     -------
     ndarray
         uint32 [L], one number of 32 bits for each pair of frames; 0 where there is silence. Empty for clips shorter
-        than two frames.
+        than two frames, and at sample rates too low for the bands.
     """
+    if sample_rate < 2 * HIGHEST_HZ:
+        return np.empty(0, dtype=np.uint32)
     low = _decimated(samples, _factor(sample_rate))
     frames = 1 + (len(low) - FRAME_SAMPLES) // HOP_SAMPLES
     if frames < 2:
@@ -129,18 +137,26 @@ def find_repeats(prints: Sequence[Prints], sample_rate: int) -> list[Repeat]:
     Returns
     -------
     list of Repeat
-        By a, then b; for each pair the longest common part.
+        By a, then b; for each pair the distance that fits best.
     """
-    best: dict[tuple[int, int], Repeat] = {}
+    best: dict[tuple[int, int], tuple[float, int, float, int]] = {}
     for a, b, offset in _candidates(prints):
         found = _compare(prints[a], prints[b], offset)
-        if found is None:
-            continue
-        frames, share, errors, at = found
-        if (a, b) not in best or share > best[a, b].share:
-            step = frame_s(sample_rate)
-            best[a, b] = Repeat(a=a, b=b, seconds=frames * step, share=share, offset_s=at * step, errors=errors)
-    return [best[pair] for pair in sorted(best)]
+        if found is not None:
+            best[a, b] = max(found, best.get((a, b), found))
+    step_s = frame_s(sample_rate)
+    heard = [int(np.count_nonzero(each)) for each in prints]
+    return [
+        Repeat(
+            a=a,
+            b=b,
+            seconds=frames * step_s,
+            share=frames / min(heard[a], heard[b]),
+            offset_s=at * step_s,
+            errors=errors,
+        )
+        for (a, b), (_, frames, errors, at) in sorted(best.items())
+    ]
 
 
 def _factor(sample_rate: int) -> int:
@@ -173,7 +189,7 @@ def _candidates(prints: Sequence[Prints]) -> list[tuple[int, int, int]]:
     """List (a, b, distance in frames) with several frames in common, the most promising distances of each pair."""
     values, owners, times = [], [], []
     for owner, each in enumerate(prints):
-        places = np.flatnonzero(_sampled(each))
+        places = np.flatnonzero(each)  # not silence
         values.append(each[places])
         owners.append(np.full(len(places), owner, dtype=np.int64))
         times.append(places.astype(np.int64))
@@ -204,13 +220,6 @@ def _candidates(prints: Sequence[Prints]) -> list[tuple[int, int, int]]:
     return chosen
 
 
-def _sampled(prints: Prints) -> NDArray[np.bool_]:
-    """Choose one distinct value in ``_SAMPLE``, the same ones in every clip; never silence."""
-    mixed = prints * np.uint32(0x9E3779B1)  # multiplicative hashing: the upper bits depend on all of them
-    chosen: NDArray[np.bool_] = (prints != 0) & (mixed >> np.uint32(32 - int(math.log2(_SAMPLE))) == 0)
-    return chosen
-
-
 def _pairs(
     owner: NDArray[np.int64], time: NDArray[np.int64], starts: NDArray[np.int64], spread: NDArray[np.int64], clips: int
 ) -> NDArray[np.int64]:
@@ -229,17 +238,17 @@ def _pairs(
     return np.concatenate(found)
 
 
-def _compare(a: Prints, b: Prints, offset: int) -> tuple[int, float, float, int] | None:
-    """Compare two clips at a distance and one frame beside it.
+def _compare(a: Prints, b: Prints, offset: int) -> tuple[float, int, float, int] | None:
+    """Compare two clips at a distance and a few frames beside it.
 
     Returns
     -------
     tuple or None
-        Common frames, their share of the shorter clip, the share of differing bits in them, and the distance; None
-        when no block fits.
+        How well they fit (bits that agree beyond chance), common frames, the share of differing bits in them, and the
+        distance; None when no block fits.
     """
-    best: tuple[int, float, float, int] | None = None
-    for at in (offset, offset - 1, offset + 1):
+    best: tuple[float, int, float, int] | None = None
+    for at in range(offset - _BESIDE, offset + _BESIDE + 1):
         first, last = max(0, at), min(len(a), len(b) + at)
         if last - first < BLOCK_FRAMES:
             continue
@@ -255,10 +264,10 @@ def _compare(a: Prints, b: Prints, offset: int) -> tuple[int, float, float, int]
         np.add.at(covered, np.flatnonzero(same) + BLOCK_FRAMES, -1)
         common = (np.cumsum(covered[:-1]) > 0) & heard
         frames = int(common.sum())
-        shorter = max(1, min(int((a != 0).sum()), int((b != 0).sum())))
-        errors = float(differing[common].sum() / ((BANDS - 1) * max(1, frames)))
-        if best is None or frames > best[0] or (frames == best[0] and errors < best[2]):
-            best = (frames, min(1.0, frames / shorter), errors, at)
+        errors = float(differing[common].sum() / ((BANDS - 1) * frames))
+        fit = frames * (0.5 - errors)
+        if best is None or fit > best[0]:
+            best = (fit, frames, errors, at)
     return best
 
 
