@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +231,7 @@ def test_evaluate(trained: Path, sound: Path, tonada: Run) -> None:
     printed = json.loads(tonada("evaluate", trained, "--ref", sound, "--json").out)
     assert written["reconstruction"] == printed["reconstruction"]
     assert (written["split"], written["limit"], printed["files"]) == ("validation", None, [])
+    assert written["weights_sha256"] == sha256((trained / "model.safetensors").read_bytes()).hexdigest()
     page = Path("figures/evaluation.html").read_text()
     assert "http" not in page
     whole = written["reconstruction"]["whole"]["metrics"]

@@ -64,6 +64,7 @@ def evaluate(
     from dataclasses import replace
 
     from tonada.api.devices import find_device
+    from tonada.api.hashing import file_sha256
     from tonada.api.inputs import check_output
     from tonada.api.studies.choice import study_of
     from tonada.api.studies.evaluation import Subject
@@ -90,7 +91,14 @@ def evaluate(
             f"'{codec.name}' {to_mapping(codec.config) or ''}. Run: tonada prepare {study.prepare_option} {codec.name}"
         )
     dataset.verify()  # a figure is quoted with the hash of its data set
-    subject = Subject(model=folder, data=dataset.folder, data_sha256=dataset.sha256, split=split, limit=limit)
+    subject = Subject(
+        model=folder,
+        weights_sha256=file_sha256(folder / "model.safetensors"),
+        data=dataset.folder,
+        data_sha256=dataset.sha256,
+        split=split,
+        limit=limit,
+    )
     found = study.evaluate(
         loaded.model, pieces, subject=subject, precision="bf16" if precision == "bf16" else "fp32", progress=progress
     )

@@ -15,6 +15,7 @@ class Subject(TypedDict):
     """What was evaluated, and on what; the attributes of an ``Evaluation``."""
 
     model: Path
+    weights_sha256: str
     data: Path
     data_sha256: str
     split: str
@@ -27,8 +28,8 @@ class Evaluation(ABC):
 
     Attributes
     ----------
-    model
-        Folder of the model.
+    model, weights_sha256
+        Folder of the model, and the hash of its file of weights.
     data, data_sha256
         The data set, and the hash of its manifest.
     split
@@ -40,6 +41,7 @@ class Evaluation(ABC):
     """
 
     model: Path
+    weights_sha256: str
     data: Path
     data_sha256: str
     split: str
