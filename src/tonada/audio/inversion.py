@@ -14,9 +14,9 @@ from tonada.audio.spectral import istft, stft
 UPDATES = 20
 """Multiplicative updates of ``invert_mel``: after so many, more change the log-spectral distance by 0.001 dB."""
 ITERATIONS = 32
-"""Of ``griffin_lim``: with 100 the log-spectral distance of inverted mel bands is 0.03 dB better."""
+"""Of ``griffin_lim``: with 100 the log-spectral distance of inverted mel bands is 0.02 dB better."""
 MOMENTUM = 0.99
-"""Of ``griffin_lim``; with 1.1, true magnitudes are met 4 dB worse."""
+"""Of ``griffin_lim``; with 1.1, true magnitudes are met 5 dB worse."""
 
 _TINY = 1e-30  # keeps quotients finite where there is silence
 _LEAST_BEND = 1e-3  # of a parabola through a peak
