@@ -39,7 +39,7 @@ def test_points_stand_where_they_belong() -> None:
     svg = line_chart([Line(name="a<b", x=[0, 5, 10], y=[0, math.nan, 10])], x_label="step", y_label="loss")
     root = ET.fromstring(svg)
     (line,) = root.iter("{http://www.w3.org/2000/svg}polyline")
-    assert line.attrib["points"] == "64.0,256.0 624.0,36.0"
+    assert line.attrib["points"] == "64.0,256.0 616.0,36.0"
     assert "a<b" in [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
 
 

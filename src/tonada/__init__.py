@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tonada.api.diagnosis import doctor
     from tonada.api.encoding import encode
     from tonada.api.evaluation import evaluate
+    from tonada.api.exploring import explore
     from tonada.api.generating import generate
     from tonada.api.inspection import list_models, list_runs, show_model, show_run
     from tonada.api.morphing import morph
@@ -41,6 +42,7 @@ _HOMES = {
     "doctor": "tonada.api.diagnosis",
     "encode": "tonada.api.encoding",
     "evaluate": "tonada.api.evaluation",
+    "explore": "tonada.api.exploring",
     "generate": "tonada.api.generating",
     "list_models": "tonada.api.inspection",
     "list_runs": "tonada.api.inspection",
@@ -63,6 +65,7 @@ __all__ = [
     "doctor",
     "encode",
     "evaluate",
+    "explore",
     "generate",
     "list_models",
     "list_runs",

@@ -15,6 +15,7 @@ STYLE = """
 .chart { max-width: 100%; height: auto }
 @media (prefers-color-scheme: dark) {
 .chart .chart-ground { fill: #1b2026 } .chart .chart-line { stroke: #39424d }
+.chart .chart-halo { stroke: #1b2026 }
 .chart .chart-ink { fill: #e6e9ed } .chart .chart-soft { fill: #aab4c0 } .chart .chart-edge { stroke: #e6e9ed }
 }
 """
@@ -78,12 +79,25 @@ class Axes:
         Room above, in pixels.
     log_x
         Whether the x axis is logarithmic.
+    bare
+        Whether the axes have no numbers and no labels, as those of a map.
     """
 
     def __init__(
-        self, x: Sequence[float], y: Sequence[float], *, width: int, height: int, top: int = 36, log_x: bool = False
+        self,
+        x: Sequence[float],
+        y: Sequence[float],
+        *,
+        width: int,
+        height: int,
+        top: int = 36,
+        log_x: bool = False,
+        bare: bool = False,
     ) -> None:
-        self.left, self.right, self.top, self.bottom = 64, width - 16, top, height - 44
+        self.left, self.right, self.top, self.bottom = 64, width - 24, top, height - 44
+        if bare:
+            self.left, self.right, self.top, self.bottom = 8, width - 8, 8, height - 8
+        self._bare = bare
         self.width, self.height, self._log_x = width, height, log_x
         self.x_ticks = log_ticks(min(x), max(x)) if log_x else ticks(min(x), max(x))
         self.y_ticks = ticks(min(y), max(y))
@@ -102,22 +116,17 @@ class Axes:
         up = (value - self.y_ticks[0]) / (self.y_ticks[-1] - self.y_ticks[0])
         return self.bottom - up * (self.bottom - self.top)
 
-    def frame(self, x_label: str, y_label: str, *, x_names: bool = True) -> list[str]:
-        """Draw the grid, the numbers and the labels.
-
-        Parameters
-        ----------
-        x_label, y_label
-            Texts.
-        x_names
-            Whether the numbers of the x axis are written.
-        """
+    def frame(self, x_label: str, y_label: str) -> list[str]:
+        """Draw the grid, and the numbers and the labels unless the axes are bare."""
+        if self._bare:
+            edge = f"M{self.left} {self.top}H{self.right}V{self.bottom}H{self.left}Z"
+            return [f'<path class="chart-line" d="{edge}" fill="none" stroke="{LINE}"/>']
         parts = []
         for tick in self.y_ticks:
             y = self.y(tick)
             parts.append(f'<path class="chart-line" d="M{self.left} {y:.1f}H{self.right}" stroke="{LINE}"/>')
             parts.append(words(self.left - 8, y + 4, f"{tick:.6g}", anchor="end", soft=True))
-        for tick in self.x_ticks if x_names else ():
+        for tick in self.x_ticks:
             parts.append(words(self.x(tick), self.bottom + 18, f"{tick:,.6g}", anchor="middle", soft=True))
         middle = (self.top + self.bottom) // 2
         parts.append(words((self.left + self.right) // 2, self.height - 8, x_label, anchor="middle"))

@@ -58,6 +58,7 @@ def mark_chart(
     height: int = 400,
     log_x: bool = False,
     joined: Sequence[tuple[float, float]] = (),
+    bare: bool = False,
 ) -> str:
     """Draw marks over common axes.
 
@@ -73,6 +74,8 @@ def mark_chart(
         Whether the x axis is logarithmic.
     joined
         Points that a thin line goes through.
+    bare
+        Whether the axes have no numbers and no labels, as those of a map, where only nearness counts.
 
     Returns
     -------
@@ -82,10 +85,11 @@ def mark_chart(
     head = opened(width, height, title)
     if not marks:
         return f"{head}{words(16, 32, 'nothing to show')}</svg>"
-    axes = Axes([mark.x for mark in marks], [mark.y for mark in marks], width=width, height=height, top=16, log_x=log_x)
+    x, y = [mark.x for mark in marks], [mark.y for mark in marks]
+    axes = Axes(x, y, width=width, height=height, top=16, log_x=log_x, bare=bare)
     parts = [head, *axes.frame(x_label, y_label)]
     if joined:
-        path = " ".join(f"{axes.x(x):.1f},{axes.y(y):.1f}" for x, y in joined)
+        path = " ".join(f"{axes.x(across):.1f},{axes.y(up):.1f}" for across, up in joined)
         parts.append(f'<polyline points="{path}" fill="none" stroke="#8c8c8c" stroke-width="1"/>')
     parts += [_drawn(mark, axes.x(mark.x), axes.y(mark.y)) for mark in marks]
     taken: list[tuple[float, float]] = []
@@ -123,4 +127,6 @@ def _label(text: str, x: float, y: float, axes: Axes, taken: list[tuple[float, f
         y += 12
     taken.append((x, y))
     left = x > (axes.left + axes.right) / 2
-    return words(x - 9 if left else x + 9, y, text, anchor="end" if left else "start")
+    halo = ' paint-order="stroke" stroke="#ffffff" stroke-width="3" stroke-linejoin="round"'
+    label = words(x - 9 if left else x + 9, y, text, anchor="end" if left else "start", more=halo)
+    return label.replace('class="chart-ink"', 'class="chart-ink chart-halo"')

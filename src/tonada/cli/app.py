@@ -16,6 +16,7 @@ from tonada.cli.decode import decode
 from tonada.cli.doctor import doctor
 from tonada.cli.encode import encode
 from tonada.cli.evaluate import evaluate
+from tonada.cli.explore import explore
 from tonada.cli.generate import generate
 from tonada.cli.inspect import config_show, model_info, model_list, runs_list, runs_show
 from tonada.cli.morph import morph
@@ -62,7 +63,7 @@ def make_app() -> App:
         (making, (compose, replay, render)),
         (sounding, (encode, decode, morph, perturb, generate)),
         (learning, (prepare, train, evaluate)),
-        (looking, (doctor,)),
+        (looking, (explore, doctor)),
     )
     for group, functions in commands:
         for place, function in enumerate(functions):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ACTIVE_SHARE = 0.01
-"""Of the greatest variance, from which on a channel is active."""
+"""Of the greatest standard deviation, from which on a channel of an autoencoder is active."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Health:
     spread
         Standard deviation of each channel over clips and time, descending.
     active
-        Channels whose variance is at least 1 % of the greatest one's.
+        Channels that vary: see `measure_health`.
     effective
         Dimensions that as many equal, unrelated channels would have: (Σ λ)² / Σ λ² of the covariance.
     distance
@@ -52,7 +52,12 @@ class Health:
         return self.distance < 0.9 * min(self.distance_of_another, self.distance_of_mean)
 
 
-def measure_health(frames: Sequence[NDArray[np.float32]], distances: Mapping[str, Sequence[float]]) -> Health:
+def measure_health(
+    frames: Sequence[NDArray[np.float32]],
+    distances: Mapping[str, Sequence[float]],
+    *,
+    active_spread: float | None = None,
+) -> Health:
     """Judge a latent.
 
     Parameters
@@ -61,16 +66,21 @@ def measure_health(frames: Sequence[NDArray[np.float32]], distances: Mapping[str
         float32 [L, Z] for each clip.
     distances
         "own", "another" and "mean": distances as `Health` tells them.
+    active_spread
+        Standard deviation from which on a channel is active; None for a hundredth of the greatest one, where the scale
+        of the latents means nothing.
     """
     count = sum(len(clip) for clip in frames)
     mean = sum(clip.sum(axis=0, dtype=np.float64) for clip in frames) / count
     product: Any = sum((clip - mean).T @ (clip - mean) for clip in frames) / count
     variance = np.diag(product)
     values = np.linalg.eigvalsh(product)
+    deviation = np.sqrt(variance)
+    least = ACTIVE_SHARE * float(deviation.max()) if active_spread is None else active_spread
     return Health(
         channels=len(variance),
-        spread=tuple(np.sqrt(np.sort(variance)[::-1]).tolist()),
-        active=int((variance >= ACTIVE_SHARE * variance.max()).sum()) if variance.max() > 0 else 0,
+        spread=tuple(np.sort(deviation)[::-1].tolist()),
+        active=int((deviation > least).sum()),
         effective=float(values.sum() ** 2 / (values**2).sum()) if values.any() else 0.0,
         distance=float(np.mean(distances["own"])),
         distance_of_another=float(np.mean(distances["another"])),

@@ -15,7 +15,7 @@ from tonada.errors import MissingDependencyError
 Array = NDArray[np.float64]
 
 NEIGHBOURS = 10
-"""Of a vector, in the neighbour graph and in the score of a map."""
+"""Of a vector, at most, in the neighbour graph and in the score of a map; a tenth of all vectors where they are few."""
 _ROUNDS = 200
 
 
@@ -99,20 +99,17 @@ def principal_components(vectors: NDArray[np.floating], *, keep: int, axes: int 
     return Principal(mean=mean, axes=(directions * signs).T, coordinates=coordinates, shares=shares)
 
 
-def neighbour_map(vectors: Array, *, neighbours: int = NEIGHBOURS) -> Array:
+def _few(count: int) -> int:
+    return min(NEIGHBOURS, max(3, count // 10), count - 1)
+
+
+def neighbour_map(vectors: Array) -> Array:
     """Lay out the graph of nearest neighbours in a plane: edges pull, all pairs push.
 
     Each vector is joined to its nearest ones. From the first two principal components the layout follows the forces of
     the LinLog energy (Noack 2009, "Modularity clustering is force-directed layout", Physical Review E 79, section II),
     in which groups with few edges between them come apart, with a weak pull to the middle and steps that shrink. The
     same vectors give the same map.
-
-    Parameters
-    ----------
-    vectors
-        float64 [N, D].
-    neighbours
-        Edges that each vector asks for.
 
     Returns
     -------
@@ -130,7 +127,7 @@ def neighbour_map(vectors: Array, *, neighbours: int = NEIGHBOURS) -> Array:
     count = len(vectors)
     if count < 3:
         return np.stack((np.arange(count) * 2.0 - (count - 1), np.zeros(count)), axis=1)
-    asked = kneighbors_graph(vectors, min(neighbours, count - 1))
+    asked = kneighbors_graph(vectors, _few(count))
     first, second = (asked + asked.T).nonzero()
     degree = np.bincount(first, minlength=count).astype(np.float64)
     start = principal_components(vectors, keep=2).coordinates
@@ -165,10 +162,10 @@ def _normalised(place: Array) -> Array:
     return np.asarray(centred / (np.sqrt((centred**2).sum(axis=1).mean()) or 1.0))
 
 
-def trustworthiness(vectors: Array, plane: Array, *, neighbours: int = NEIGHBOURS) -> float:
+def trustworthiness(vectors: Array, plane: Array) -> float:
     """Score a map: 1 when all neighbours in the plane are neighbours indeed, about 0.5 for a random one.
 
-    Venna and Kaski 2001, "Neighborhood preservation in nonlinear projection methods".
+    Venna and Kaski 2001, "Neighborhood preservation in nonlinear projection methods". NaN with less than eight vectors.
 
     Parameters
     ----------
@@ -176,8 +173,6 @@ def trustworthiness(vectors: Array, plane: Array, *, neighbours: int = NEIGHBOUR
         float64 [N, D].
     plane
         float64 [N, 2].
-    neighbours
-        Of a point; fewer where there are too few points. NaN with less than four points.
 
     Raises
     ------
@@ -187,9 +182,6 @@ def trustworthiness(vectors: Array, plane: Array, *, neighbours: int = NEIGHBOUR
     require_statistics()
     from sklearn.manifold import trustworthiness as score
 
-    most = (len(vectors) - 1) // 2
-    return (
-        float(score(vectors, plane, n_neighbors=min(neighbours, most)))
-        if most > 0 and len(vectors) > 3
-        else float("nan")
-    )
+    if len(vectors) < 8:
+        return float("nan")
+    return float(score(vectors, plane, n_neighbors=_few(len(vectors))))

@@ -22,10 +22,14 @@ h3 {{ margin: 1.2rem 0 .3rem }} p, li {{ max-width: 56rem }} a {{ color: var(--a
 nav ul {{ display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; padding: 0; list-style: none }}
 .soft, figcaption, caption {{ color: var(--soft) }} figcaption, caption {{ font-size: .9rem; text-align: left }}
 .wide {{ overflow-x: auto }} table {{ border-collapse: collapse; margin: .8rem 0; font-size: .92rem }}
-th, td {{ padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }}
-th:first-child {{ text-align: left }} thead th {{ vertical-align: bottom }}
+th, td {{ padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right }}
+.heat th, .heat td {{ padding: .2rem .4rem }}
+th:first-child {{ text-align: left; white-space: nowrap }} thead th {{ vertical-align: bottom }}
 figure {{ margin: .8rem 0 }}
-.row {{ display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)) }}
+.row {{ display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)) }}
+.two {{ grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)) }}
+.wider {{ grid-template-columns: repeat(auto-fit, minmax(34rem, 1fr)) }}
+@media (max-width: 40rem) {{ .row {{ grid-template-columns: 1fr }} }}
 .card {{ background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem 1rem;
 margin: .8rem 0 }}
 .card h3 {{ margin-top: .2rem }} .maps figure {{ margin: 0 }} .maps svg {{ width: 100%; touch-action: manipulation }}

@@ -29,7 +29,7 @@ def comparisons(findings: Findings, store: Store) -> str:
             pictures.append(_picture(source.clip, model.decoded[row], model.name, store))
         parts.append(
             f"<h3>{escape(source.label)}: {escape(source.name)}</h3>{_players(players)}"
-            f'<div class="row pictures">{"".join(pictures)}</div>'
+            f'<div class="row wider pictures">{"".join(pictures)}</div>'
         )
     return "".join(parts)
 
@@ -80,7 +80,7 @@ def _song(findings: Findings, place: int, song: Outside, store: Store) -> str:
     return (
         f"<h3>{escape(song.name)}</h3><ul>{''.join(verdicts)}</ul>{_players(players)}"
         f"{table(head, rows, caption=caption)}"
-        f'<div class="row pictures">{"".join(pictures)}</div>'
+        f'<div class="row wider pictures">{"".join(pictures)}</div>'
     )
 
 

@@ -21,74 +21,47 @@ Rows = NDArray[np.int64]
 def maps(findings: Findings) -> str:
     """Draw every view of every model, the reference last; the page's switch colours them by genre or by cluster."""
     every = np.arange(len(findings.sources))
-    columns = []
-    spaces: list[tuple[str, Space, Space | None, Rows]] = [
-        (model.name, model.pooled, model.flattened, model.flat_rows) for model in findings.models
-    ]
-    for place, (name, pooled, flattened, flat_rows) in enumerate([*spaces, ("MFCC", findings.reference, None, every)]):
-        songs = _songs(findings, place)
-        first, second = (f"{100 * share:.0f} %" for share in pooled.variance)
-        parts = [f"<h3>{escape(name)}</h3>"]
-        parts.append(
-            _figure(
-                _map(findings, pooled.plane, pooled, every, songs.get("components", []), f"{name}, pooled: components"),
-                f"Pooled, principal components 1 ({first}) and 2 ({second}); trustworthiness "
-                f"{pooled.trust['components']:.2f}. {judge_map(pooled)}",
+    pooled = [*((model.name, model.pooled) for model in findings.models), ("MFCC", findings.reference)]
+    views: dict[str, list[str]] = {"components": [], "neighbours": [], "flattened": []}
+    for place, (name, space) in enumerate(pooled):
+        caption = f"{name}: {_axes(space)}. {judge_map(space)}"
+        views["components"].append(_map(findings, place, "components", space, space.plane, every, name, caption))
+        if space.neighbours is not None:
+            caption = f"{name}: trustworthiness {number(space.trust['neighbours'])}."
+            views["neighbours"].append(
+                _map(findings, place, "neighbours", space, space.neighbours, every, name, caption)
             )
+    for place, model in enumerate(findings.models):
+        space = model.flattened
+        caption = f"{model.name}: {space.dimensions:,} values; {_axes(space)}. {judge_map(space)}"
+        views["flattened"].append(
+            _map(findings, place, "flattened", space, space.plane, model.flat_rows, model.name, caption)
         )
-        if pooled.neighbours is not None:
-            parts.append(
-                _figure(
-                    _map(
-                        findings,
-                        pooled.neighbours,
-                        pooled,
-                        every,
-                        songs.get("neighbours", []),
-                        f"{name}, pooled: neighbours",
-                    ),
-                    f"Pooled, neighbour view: near is alike, far says little; trustworthiness "
-                    f"{pooled.trust['neighbours']:.2f}.",
-                )
-            )
-        if flattened is not None:
-            first, second = (f"{100 * share:.0f} %" for share in flattened.variance)
-            parts.append(
-                _figure(
-                    _map(
-                        findings,
-                        flattened.plane,
-                        flattened,
-                        flat_rows,
-                        songs.get("flattened", []),
-                        f"{name}, flattened: components",
-                    ),
-                    f"Flattened, as in the study: principal components 1 ({first}) and 2 ({second}) of "
-                    f"{flattened.dimensions:,} values; trustworthiness {flattened.trust['components']:.2f}. "
-                    f"{judge_map(flattened)}",
-                )
-            )
-        columns.append(f"<div>{''.join(parts)}</div>")
-    return f'{legend(findings.labels)}<div class="row maps">{"".join(columns)}</div>'
+    titles = {
+        "components": "Pooled, the first two principal components",
+        "neighbours": "Pooled, neighbour view: near is alike, far says little",
+        "flattened": "Flattened as in the study, the first two principal components",
+    }
+    parts = "".join(
+        f'<h3>{titles[view]}</h3><div class="row">{"".join(charts)}</div>' for view, charts in views.items()
+    )
+    return f'{legend(findings.labels)}<div class="maps">{parts}</div>'
 
 
-def _songs(findings: Findings, place: int) -> dict[str, list[tuple[int, float, float]]]:
-    """Give where songs from outside lie in the views of a model: view → song, x, y."""
-    found: dict[str, list[tuple[int, float, float]]] = {}
-    if place < len(findings.models):
-        for number_, song in enumerate(findings.outside):
-            for view, (x, y) in song.models[place].places.items():
-                found.setdefault(view, []).append((number_, float(x), float(y)))
-    return found
+def _axes(space: Space) -> str:
+    across, up = (f"{100 * share:.0f} %" for share in space.variance)
+    return f"{across} of the variance to the right, {up} upward; trustworthiness {number(space.trust['components'])}"
 
 
 def _map(
     findings: Findings,
-    plane: NDArray[np.float64],
+    place: int,
+    view: str,
     space: Space,
+    plane: NDArray[np.float64],
     rows: Rows,
-    songs: Sequence[tuple[int, float, float]],
-    title: str,
+    name: str,
+    caption: str,
 ) -> str:
     marks = [
         Mark(
@@ -101,10 +74,12 @@ def _map(
         )
         for row, (x, y), cluster in zip(rows.tolist(), plane, space.clusters, strict=True)
     ]
-    marks += [
-        Mark(x=x, y=y, group=None, name=findings.outside[place].name, key=f"song-{place}") for place, x, y in songs
-    ]
-    return mark_chart(marks, x_label="", y_label="", title=f"{title}, {len(marks)} clips", width=440, height=360)
+    for song_place, song in enumerate(findings.outside if place < len(findings.models) else ()):
+        if view in song.models[place].places:
+            x, y = song.models[place].places[view]
+            marks.append(Mark(x=float(x), y=float(y), group=None, name=song.name, key=f"song-{song_place}"))
+    title = f"Map of {len(marks)} clips: {name}, {view}"
+    return _figure(mark_chart(marks, x_label="", y_label="", title=title, width=360, height=320, bare=True), caption)
 
 
 def _figure(svg: str, caption: str) -> str:
@@ -151,7 +126,7 @@ def _agreement(divisions: Sequence[tuple[str, Clustering]], caption: str) -> str
         [
             name,
             str(division.number),
-            f"{division.silhouette:.2f}",
+            number(round(division.silhouette, 2)),
             number(division.distance),
             *(estimate(division.agreement.get(measure)) for measure in MEASURES),
             estimate(division.chance.get("homogeneity")),
@@ -211,4 +186,4 @@ def probes(findings: Findings) -> str:
         )
         for name, probe in told
     )
-    return f'<figure>{chart}</figure><div class="row">{tables}</div>'
+    return f'<figure>{chart}</figure><div class="row two">{tables}</div>'

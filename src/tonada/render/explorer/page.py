@@ -12,7 +12,7 @@ from tonada.files import write_text
 from tonada.render.explorer import listening, maps
 from tonada.render.explorer.assets import PAGE_STYLE, SCRIPT
 from tonada.render.explorer.sounds import Store
-from tonada.render.explorer.words import estimate, judge_clusters, judge_health, number
+from tonada.render.explorer.words import estimate, judge_clusters, judge_health, number, size
 
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src blob:; "
@@ -92,7 +92,7 @@ def _summary(findings: Findings) -> str:
     for model in findings.models:
         items.append(
             f"<strong>{escape(model.name)}</strong>: {model.channels} channels, {number(model.values_per_second)} "
-            f"values per second, {model.compression:.3g} times fewer than samples; STFT distance "
+            f"values per second, {size(model.compression)}; STFT distance "
             f"{model.scores['stft_distance'].value:.2f}; {judge_clusters(model.pooled)}."
         )
     return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
@@ -104,7 +104,7 @@ def _sizes(findings: Findings) -> str:
     rows = [
         [
             model.name + (" (proposed)" if model.name == proposal.name else ""),
-            f"{model.channels} × {model.sample_rate / model.hop:.1f} Hz",
+            f"{model.channels}\u00a0×\u00a0{model.sample_rate / model.hop:.1f}\u00a0Hz",
             number(model.values_per_second),
             f"{model.compression:.3g}",
             f"{model.parameters:,}",
@@ -142,7 +142,7 @@ def _sizes(findings: Findings) -> str:
         f'<div class="card"><h3>Proposed: {escape(proposal.name)}</h3><p>{" ".join(told)}</p>'
         '<p class="soft">A low distance of a latent that is larger than the sound (compression below 1) proves little: '
         "it can be copied. SI-SDR asks for the exact waveform; sound can be good without it.</p></div>"
-        f'<div class="row">{"".join(charts)}</div>'
+        f'<div class="row two">{"".join(charts)}</div>'
         + table(head, rows, caption="Mean over clips; in brackets the 95 % interval over tracks.")
     )
 

@@ -14,7 +14,7 @@ def number(value: float) -> str:
     """Write a number to three figures; a dash for none."""
     if math.isnan(value):
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return _minus(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}")
 
 
 def estimate(value: Estimate | None) -> str:
@@ -22,8 +22,13 @@ def estimate(value: Estimate | None) -> str:
     if value is None:
         return "–"
     if math.isnan(value.low):
-        return f"{value.value:.2f}"
-    return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
+        return _minus(f"{value.value:.2f}")
+    return _minus(f"{value.value:.2f} ({value.low:.2f}\u00a0to\u00a0{value.high:.2f})")
+
+
+def _minus(text: str) -> str:
+    """Put a minus in the place of a hyphen, at which a line may break."""
+    return text.replace("-", "\u2212")
 
 
 def judge_health(health: Health | None) -> list[tuple[bool, str]]:
@@ -36,22 +41,15 @@ def judge_health(health: Health | None) -> list[tuple[bool, str]]:
         if not dead
         else (
             False,
-            f"{dead} of {health.channels} channels are dead: they hardly vary, whatever is encoded. "
-            "A smaller latent would do as well.",
+            f"{dead} of {health.channels} channels are dead: whatever is encoded, they hardly vary.",
         )
     ]
-    share = health.effective / health.channels
-    told.append(
-        (
-            share > 0.25,
-            f"Together they vary like {health.effective:.1f} independent channels of equal strength"
-            + ("." if share > 0.25 else ": a few directions carry nearly everything."),
-        )
-    )
     changes = (
         f"STFT distance {health.distance:.2f} with a clip's own latents, {health.distance_of_another:.2f} with another "
         f"clip's, {health.distance_of_mean:.2f} with the mean latent."
     )
+    effective = f"They vary like {health.effective:.1f} unrelated channels of equal strength"
+    told.append((True, f"{effective}; few loud directions and many soft ones are usual."))
     if health.used:
         told.append((True, f"The decoder follows its latents: {changes}"))
     else:
@@ -90,3 +88,10 @@ def judge_clusters(space: Space) -> str:
     if found.value < 0.8:
         return f"its {division.number} clusters go with the genres in part"
     return f"its {division.number} clusters are the genres, nearly"
+
+
+def size(compression: float) -> str:
+    """Say how many latent values there are for the samples."""
+    if compression >= 1:
+        return f"{compression:.3g} times fewer than samples"
+    return f"{1 / compression:.3g} times more than samples"
