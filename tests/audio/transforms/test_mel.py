@@ -89,7 +89,7 @@ def test_blocks_go_on_from_one_another_when_decoding(monkeypatch: pytest.MonkeyP
     transform = MelTransform(SMALL)
     whole = round_trip_db(transform, clip)
     monkeypatch.setattr(mel, "BLOCK_FRAMES", 40)  # 15 seams
-    assert round_trip_db(transform, clip) < whole + 0.5
+    assert round_trip_db(transform, clip) < whole + 0.25  # 0.42 with the ends of blocks kept, 4 with nothing known
     frames = len(transform.encode(clip))
     for count in (39, 40, 41, 44, 45, 72, 73, frames):
         assert transform.decode(transform.encode(clip)[:count]).samples.shape == (1, count * 64)
