@@ -1,0 +1,116 @@
+"""A model that is to be shipped: its run, its data, the evaluations of what ships, and the command that trained it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tonada import registry
+from tonada.api.presets import show_config
+from tonada.api.studies.choice import study_of
+from tonada.data import Dataset
+from tonada.runs import read_log
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shipment:
+    """What a card is written from.
+
+    Attributes
+    ----------
+    name
+        The model will have it.
+    folder
+        The model's, with weights and config already written.
+    run
+        The run folder.
+    config
+        Tables of its config.
+    dataset
+        What it was trained on.
+    evaluations
+        Split → document of ``evaluation.json``, of the weights in ``folder``.
+    comparison
+        Markdown to put into the card; may be empty.
+    cpu_minutes
+        Processor time of the training, where it was measured.
+    """
+
+    name: str
+    folder: Path
+    run: Path
+    config: Mapping[str, Any]
+    dataset: Dataset
+    evaluations: Mapping[str, Mapping[str, Any]]
+    comparison: str
+    cpu_minutes: float | None
+
+    @cached_property
+    def records(self) -> list[dict[str, Any]]:
+        """The run's log."""
+        return read_log(self.run)
+
+    @property
+    def validations(self) -> list[dict[str, Any]]:
+        """Those records that hold a validation."""
+        return [record for record in self.records if "validation" in record]
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The record of the weights that the run kept."""
+        return min(self.validations, key=lambda record: record["validation"]["score"])
+
+    @property
+    def megabytes(self) -> float:
+        """Size of the weights on disk."""
+        return (self.folder / "model.safetensors").stat().st_size / 1e6
+
+    @cached_property
+    def preset(self) -> str:
+        """The preset that the model's settings are nearest to."""
+        own = [
+            name for name in registry.preset_names("model") if name.partition("/")[0] == self.config["model"]["name"]
+        ]
+        if not own:
+            sys.exit(f"there is no preset of {self.config['model']['name']}")
+        return min(own, key=lambda name: len(self.changes(name)))
+
+    def changes(self, preset: str) -> dict[str, Any]:
+        """Give the settings in which the run differs from a preset with its recipe, data's own left out."""
+        dictated = study_of(self.config["model"]["name"])(self.dataset).model_settings()
+        return {
+            key: self.config[table][key]
+            for table, settings in show_config(preset).items()
+            for key, value in settings.items()
+            if key not in dictated and self.config[table][key] != value
+        }
+
+    @property
+    def train_command(self) -> str:
+        """The command that trains it again."""
+        settings = "".join(f" --set {key}={_toml(value)}" for key, value in self.changes(self.preset).items())
+        return f"tonada train {self.preset} -d DATA -o RUN{settings}"
+
+    @property
+    def minutes(self) -> str:
+        """How long the training took, in words."""
+        passed = self.records[-1]["seconds"] / 60
+        if self.cpu_minutes is None:
+            return f"{passed:.0f} minutes"
+        return f"{self.cpu_minutes:.0f} minutes of processor time ({passed:.0f} by the clock)"
+
+    @property
+    def shard_hashes(self) -> str:
+        """SHA-256 of the shards of the training split, as Markdown."""
+        return ", ".join(f"`{shard['sha256']}`" for shard in self.dataset.manifest["splits"]["train"]["shards"])
+
+
+def _toml(value: Any) -> str:
+    """Write a value as ``--set`` reads it; a shell takes it as it stands."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).replace(" ", "") if isinstance(value, list) else str(value)
