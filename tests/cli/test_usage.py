@@ -23,8 +23,8 @@ from tonada.cli.codes import BROKEN_PIPE
 from tonada.errors import TrainingError
 
 COMMANDS = [
-    "compose", "config show", "decode", "doctor", "encode", "evaluate", "generate", "model info", "model list", "morph",
-    "perturb", "prepare", "render", "replay", "runs list", "runs show", "train",
+    "compose", "config show", "decode", "doctor", "encode", "evaluate", "explore", "generate", "model info",
+    "model list", "morph", "perturb", "prepare", "render", "replay", "runs list", "runs show", "train",
 ]  # fmt: skip
 
 
@@ -353,7 +353,8 @@ def test_public_names() -> None:
     ("command", "function"),
     [
         ("compose", "compose"), ("config show", "show_config"), ("decode", "decode"), ("doctor", "doctor"),
-        ("encode", "encode"), ("evaluate", "evaluate"), ("generate", "generate"), ("morph", "morph"),
+        ("encode", "encode"), ("evaluate", "evaluate"), ("explore", "explore"), ("generate", "generate"),
+        ("morph", "morph"),
         ("perturb", "perturb"), ("model info", "show_model"), ("model list", "list_models"), ("prepare", "prepare"), ("render", "render_midi"),
         ("replay", "replay"), ("runs list", "list_runs"), ("runs show", "show_run"), ("train", "train"),
     ],

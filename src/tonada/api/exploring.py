@@ -52,7 +52,7 @@ def explore(
     data: str | Path,
     output: str | Path,
     outside: Sequence[str | Path] = (),
-    split: Sequence[str] = ("validation", "test"),
+    split: str = "validation,test",
     limit: int = CLIPS,
     tolerance: float = 0.1,
     seed: int = 1,
@@ -72,7 +72,7 @@ def explore(
     outside
         Songs that are in no data set: files, folders, patterns.
     split
-        What to read: "train", "validation", "test", several of them, or "all".
+        What to read: "train", "validation", "test", several with commas between, or "all".
     limit
         Clips, at most, chosen evenly over tracks and labels.
     tolerance
@@ -115,7 +115,8 @@ def explore(
     check_output(Path(output))
     dataset = Dataset(Path(data))
     loaded = [load_autoencoder(name, device=device) for name in models]
-    sources, remarks = _sources(dataset, split, limit)
+    splits = _splits(split)
+    sources, remarks = _sources(dataset, splits, limit)
     seconds = Counter(round(source.clip.duration_s, 6) for source in sources).most_common(1)[0][0]
     songs, failures = _songs(outside, sources[0].clip.sample_rate, seconds)
     labels, clips = describe(sources)
@@ -146,7 +147,7 @@ def explore(
     if len(kept) > 1:
         remarks.append(f"Interpolations are those of the proposed model, {proposal.name}, alone.")
     findings = Findings(
-        facts=_facts(dataset, split, sources, seconds, loaded),
+        facts=_facts(dataset, splits, sources, seconds, loaded),
         sources=sources,
         labels=labels,
         label_numbers=clips.labels,
@@ -170,12 +171,20 @@ def explore(
     return Exploration(findings=findings, failures=tuple(failures), files=_write(findings, Path(output)))
 
 
-def _sources(dataset: Dataset, split: Sequence[str], limit: int) -> tuple[list[Source], list[str]]:
+def _splits(text: str) -> tuple[str, ...]:
+    from tonada.data import SPLITS
+
+    wanted = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if unknown := [name for name in wanted if name not in (*SPLITS, "all")]:
+        raise UnknownNameError("split", unknown[0], (*SPLITS, "all"))
+    return SPLITS if "all" in wanted else wanted
+
+
+def _sources(dataset: Dataset, splits: Sequence[str], limit: int) -> tuple[list[Source], list[str]]:
     """Read the clips that are explored, and say what is not."""
     from tonada.audio.latents.exploration import choose
     from tonada.audio.latents.findings import Source
     from tonada.audio.transforms.waveform import WaveformTransform
-    from tonada.data import SPLITS
     from tonada.runs import build_codec
 
     codec: Codec[Any] = build_codec({"name": dataset.codec_name, **dataset.codec_config})
@@ -183,15 +192,12 @@ def _sources(dataset: Dataset, split: Sequence[str], limit: int) -> tuple[list[S
         raise ConfigError(
             f"{dataset.folder} holds '{dataset.codec_name}', no waveforms. Run: tonada prepare --transform waveform"
         )
-    wanted = SPLITS if "all" in split else tuple(dict.fromkeys(split))
-    if unknown := [name for name in wanted if name not in SPLITS]:
-        raise UnknownNameError("split", unknown[0], [*SPLITS, "all"])
-    pieces: list[Piece] = [piece for name in wanted for piece in dataset.pieces(name)]
+    pieces: list[Piece] = [piece for name in splits for piece in dataset.pieces(name)]
     labels = [str(piece.metadata.get("label", "")) for piece in pieces]
     tracks = [str(piece.metadata.get("track") or piece.name) for piece in pieces]
     chosen = choose(labels, tracks, limit)
     if len(chosen) < 4:
-        raise ConfigError(f"{dataset.folder} has {len(chosen)} clips in {', '.join(wanted)}; four are needed at least")
+        raise ConfigError(f"{dataset.folder} has {len(chosen)} clips in {', '.join(splits)}; four are needed at least")
     sources = [
         Source(
             name=pieces[number].name,
@@ -253,7 +259,7 @@ def _between(loaded: LoadedAutoencoder, name: str, sources: Sequence[Source], sh
 
 
 def _facts(
-    dataset: Dataset, split: Sequence[str], sources: Sequence[Source], seconds: float, loaded: Sequence[Any]
+    dataset: Dataset, splits: Sequence[str], sources: Sequence[Source], seconds: float, loaded: Sequence[Any]
 ) -> dict[str, Any]:
     import sklearn
 
@@ -262,7 +268,7 @@ def _facts(
     return {
         "data": str(dataset.folder),
         "data_sha256": dataset.sha256,
-        "split": list(split),
+        "split": list(splits),
         "clips": len(sources),
         "tracks": len({source.track for source in sources}),
         "clip_seconds": seconds,

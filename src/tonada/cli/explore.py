@@ -56,7 +56,7 @@ def explore(
             data=data,
             output=output,
             outside=outside,
-            split=[part.strip() for part in split.split(",") if part.strip()],
+            split=split,
             limit=limit,
             tolerance=tolerance,
             seed=seed,
