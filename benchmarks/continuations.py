@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tonada.api.settings import NOTES_MODEL
 from tonada.data import Dataset
 from tonada.examples import examples
 from tonada.files import write_text
@@ -110,7 +111,7 @@ def seeds_table(found: dict[str, dict[str, list[float]]], comparison: Comparison
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="piano", help="a shipped model's name, or a model or run folder")
+    parser.add_argument("--model", default=NOTES_MODEL, help="a shipped model's name, or a model or run folder")
     parser.add_argument("--data", type=Path, required=True, help="what `tonada prepare` wrote")
     parser.add_argument("--every", type=int, default=1, help="only every n-th validation piece")
     parser.add_argument("--temperature", type=float, default=SamplingConfig().temperature)

@@ -19,7 +19,7 @@ from tonada.api.autoencoders import (
     open_sound,
 )
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_stems
-from tonada.api.settings import check_formats
+from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.writing import all_or_none
 from tonada.errors import DataError
 
@@ -52,7 +52,7 @@ class Decoding:
 
 def decode(
     *latents: str | Path,
-    model: str | Path,
+    model: str | Path = SOUND_MODEL,
     output: str | Path = ".",
     formats: Sequence[str] = ("wav",),
     device: str = "auto",

@@ -23,7 +23,7 @@ from tonada.api.autoencoders import (
 from tonada.api.comparing import compare_blocks
 from tonada.api.hashing import file_sha256
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_stems
-from tonada.api.settings import check_formats
+from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import model_reference, relative_path
 from tonada.api.writing import all_or_none
 from tonada.errors import DataError
@@ -74,7 +74,7 @@ class Encoding:
 
 def encode(
     *songs: str | Path,
-    model: str | Path,
+    model: str | Path = SOUND_MODEL,
     output: str | Path = ".",
     check: bool = False,
     formats: Sequence[str] = ("wav",),

@@ -21,7 +21,7 @@ from tonada.api.autoencoders import (
 from tonada.api.hashing import file_sha256
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs
 from tonada.api.latent_settings import GenerateSettings
-from tonada.api.settings import check_formats
+from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import relative_path
 from tonada.api.writing import all_or_none
 from tonada.config import to_mapping
@@ -70,7 +70,7 @@ class Generation:
 
 def generate(
     *songs: str | Path,
-    model: str | Path,
+    model: str | Path = SOUND_MODEL,
     output: str | Path = ".",
     variations: int = GenerateSettings.variations,
     seconds: float = GenerateSettings.seconds,

@@ -22,7 +22,7 @@ from tonada.api.autoencoders import (
 from tonada.api.comparing import log_mel_distance_nats
 from tonada.api.hashing import file_sha256
 from tonada.api.inputs import check_output
-from tonada.api.settings import check_formats
+from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import relative_path
 from tonada.api.writing import all_or_none
 from tonada.errors import ConfigError
@@ -99,7 +99,7 @@ def morph(
     first: str | Path,
     second: str | Path,
     *,
-    model: str | Path,
+    model: str | Path = SOUND_MODEL,
     output: str | Path = ".",
     steps: int = 5,
     way: str = "linear",

@@ -23,7 +23,7 @@ from tonada.api.comparing import log_mel_distance_nats
 from tonada.api.hashing import file_sha256
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_stems
 from tonada.api.latent_settings import PerturbSettings
-from tonada.api.settings import check_formats
+from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import relative_path
 from tonada.api.writing import all_or_none
 from tonada.config import to_mapping
@@ -94,7 +94,7 @@ class Perturbation:
 
 def perturb(
     *songs: str | Path,
-    model: str | Path,
+    model: str | Path = SOUND_MODEL,
     output: str | Path = ".",
     dimensions: Sequence[int] = PerturbSettings.dimensions,
     range: float | None = PerturbSettings.range,

@@ -11,6 +11,11 @@ PICTURE_FORMATS = ("png", "svg")
 COMPOSE_FORMATS = ("mid", *SOUND_FORMATS, *PICTURE_FORMATS, "json")
 RENDER_FORMATS = (*SOUND_FORMATS, *PICTURE_FORMATS)
 
+NOTES_MODEL = "piano"
+"""Of the models that Tonada brings, the one that makes notes where none is named."""
+SOUND_MODEL = "sound"
+"""Of the models that Tonada brings, the one that encodes and makes sound where none is named."""
+
 DEFAULT_SECONDS = 30.0
 """Length of a continuation when none is asked for."""
 
@@ -19,7 +24,7 @@ DEFAULT_SECONDS = 30.0
 class ComposeSettings:
     """Settings of a composition; each field has its sentence below."""
 
-    model: str = "piano"
+    model: str = NOTES_MODEL
     """Name of a model that Tonada brings, or path of a model or run folder."""
     prompt_seconds: float | None = None
     """Continue from here: take only so many seconds of the file, from its beginning."""

@@ -8,13 +8,14 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from tonada.api.inputs import Failure
+from tonada.api.settings import SOUND_MODEL
 from tonada.cli.batches import Formats, batch_code, json_of, read_names, tell, tell_remarks
 from tonada.cli.output import Json, print_json, progress_bar
 
 
 def decode(
     *latents: Annotated[str, Parameter(required=True)],
-    model: str,
+    model: str = SOUND_MODEL,
     output: Annotated[Path, Parameter(alias="-o")] = Path(),
     formats: Formats = ("wav",),
     device: str = "auto",

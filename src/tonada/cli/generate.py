@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from tonada.api.inputs import Failure
 from tonada.api.latent_settings import GenerateSettings
+from tonada.api.settings import SOUND_MODEL
 from tonada.cli.batches import Formats, batch_code, json_of, read_names, tell, tell_remarks
 from tonada.cli.output import Json, print_json, progress_bar
 
@@ -23,7 +24,7 @@ class Options(GenerateSettings):
 
 def generate(
     *songs: str,
-    model: str,
+    model: str = SOUND_MODEL,
     output: Annotated[Path, Parameter(alias="-o")] = Path(),
     settings: Annotated[Options, Parameter(name="*")] = Options(),
     save_prior: Path | None = None,

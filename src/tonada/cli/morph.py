@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from tonada.api.settings import SOUND_MODEL
 from tonada.cli.batches import Formats, tell, tell_remarks
 from tonada.cli.output import Json, print_json, print_table, progress_bar
 
@@ -16,7 +17,7 @@ def morph(
     second: str,
     /,
     *,
-    model: str,
+    model: str = SOUND_MODEL,
     output: Annotated[Path, Parameter(alias="-o")] = Path(),
     steps: int = 5,
     way: str = "linear",

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from tonada.api.inputs import Failure
 from tonada.api.latent_settings import PerturbSettings
+from tonada.api.settings import SOUND_MODEL
 from tonada.cli.batches import Formats, Numbers, WholeNumbers, batch_code, json_of, read_names, tell, tell_remarks
 from tonada.cli.output import Json, print_json, print_table, progress_bar
 
@@ -24,7 +25,7 @@ class Options(PerturbSettings):
 
 def perturb(
     *songs: Annotated[str, Parameter(required=True)],
-    model: str,
+    model: str = SOUND_MODEL,
     output: Annotated[Path, Parameter(alias="-o")] = Path(),
     settings: Annotated[Options, Parameter(name="*")] = Options(),
     formats: Formats = ("wav",),
