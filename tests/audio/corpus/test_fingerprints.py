@@ -12,7 +12,8 @@ import soundfile
 
 from sound_files import sound_bytes
 from tonada.audio.corpus.excerpts import Excerpt
-from tonada.audio.corpus.fingerprints import BANDS, Repeat, find_repeats, fingerprint, frame_s
+from tonada.audio.corpus.fingerprints import BANDS, fingerprint, frame_s
+from tonada.audio.corpus.matching import Repeat, find_repeats
 from tonada.audio.corpus.repeats import judge
 from tonada.audio.resampling import resample
 from tonada.seeding import rng

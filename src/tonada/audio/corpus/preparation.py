@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from tonada.audio.corpus.encoding import encode_all, spilled
 from tonada.audio.corpus.excerpts import Excerpt, Row, Taken
-from tonada.audio.corpus.fingerprints import find_repeats
 from tonada.audio.corpus.gtzan import REASON, gtzan_number, is_faulty
 from tonada.audio.corpus.kind import AUDIO, label_of, track_of
+from tonada.audio.corpus.matching import find_repeats
 from tonada.audio.corpus.reading import POOL_FROM, Reading, SegmentReader, build_transform, is_unscaled
 from tonada.audio.corpus.repeats import judge
 from tonada.audio.corpus.report import AudioReport, catalogue_row, label_rows, totals_of, warnings_of

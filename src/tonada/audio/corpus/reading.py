@@ -170,7 +170,7 @@ class SegmentReader:
             silent_s=tuple(silent),
             seconds=duration_s,
             dropped_s=way.dropped / self.sample_rate,
-            digest=hashlib.blake2b(samples.tobytes(), digest_size=16).hexdigest(),
+            digest=hashlib.blake2b(samples.data, digest_size=16).hexdigest(),
             clipped=sound.clipped,
             is_cut_off=sound.is_cut_off,
             prints=fingerprint(samples, self.sample_rate),
@@ -198,14 +198,14 @@ class SegmentReader:
                 resampler = Resampler(source.sample_rate, self.sample_rate)
             except ConfigError as error:
                 raise DataError(source.path, str(error)) from error
-            parts: list[NDArray[np.float32]] = []
+            samples = bytearray()  # grows in place: an hour of sound is not held twice
             clipped = 0
             for block in source.blocks():
                 clipped += int(np.count_nonzero(np.abs(block) >= FULL_SCALE))
-                parts.append(resampler.feed(mix_down(block))[0])
-            parts.append(resampler.flush()[0])
+                samples += resampler.feed(mix_down(block)).tobytes()
+            samples += resampler.flush().tobytes()
             share = clipped / (source.frames * source.channels)
-            return _Sound(np.concatenate(parts), share, source.is_cut_off)
+            return _Sound(np.frombuffer(samples, dtype=np.float32), share, source.is_cut_off)
 
     def _segment(self, part: NDArray[np.float32], start: int) -> Segment:
         samples = np.zeros((1, self.segment), dtype=np.float32)

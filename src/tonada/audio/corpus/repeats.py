@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tonada.audio.corpus.excerpts import Excerpt, Row
-from tonada.audio.corpus.fingerprints import Repeat
+from tonada.audio.corpus.matching import Repeat
 
 SAME_SHARE = 0.9
 """From this share of the shorter clip on it is the same excerpt, if it also fits closely."""
