@@ -49,7 +49,7 @@ class CosineAutoencoder(AudioAutoencoder):
     def encode(self, waveform: Tensor) -> Tensor:
         padding = self.frames(waveform.shape[-1]) * self.hop - waveform.shape[-1]
         blocks = nn.functional.pad(waveform, (0, padding)).unflatten(-1, (-1, self.hop))
-        return self.basis @ blocks.mT
+        return torch.matmul(self.basis, blocks.mT)
 
     def decode(self, latents: Tensor, samples: int) -> Tensor:
         return (latents.mT @ self.basis).flatten(1)[:, :samples]
@@ -72,7 +72,7 @@ def save_cosine(folder: Path, width: int, **settings: Any) -> Path:
 
 
 def kinds(count: int, split: str, *, seconds: float = SECONDS) -> Iterator[Piece]:
-    """Give clips that are told apart by ear: a low hum, a high whistle, noise in bursts; two a track, by turns."""
+    """Give clips that are told apart by ear: a low hum, a higher whistle, noise in bursts; two a track, by turns."""
     random = np.random.default_rng(count)
     time_s = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     for number in range(count):
@@ -81,7 +81,7 @@ def kinds(count: int, split: str, *, seconds: float = SECONDS) -> Iterator[Piece
         if label == "noise":
             wave = random.normal(0, 0.3, len(time_s)) * (np.sin(2 * np.pi * 8 * time_s) > 0)
         else:
-            wave = np.sin(2 * np.pi * (110 if label == "hum" else 1200) * random.uniform(0.97, 1.03) * time_s)
+            wave = np.sin(2 * np.pi * (110 if label == "hum" else 350) * random.uniform(0.99, 1.01) * time_s)
         track = f"{split}-{number // 2}.wav"
         yield Piece(
             name=f"{track}#{number % 2}",
