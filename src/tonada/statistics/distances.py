@@ -20,10 +20,9 @@ NEIGHBOURS = 5
 def frechet_distance(reference: Floats, other: Floats) -> float:
     """Compute the Fréchet distance of the two Gaussians: |m − n|² + Tr(A + B − 2 (A B)^½).
 
-    With means m and n, covariances A and B (Heusel et al. 2017; for sound Kilgour et al. 2019). The trace of the root is
-    the sum of the roots of the
-    eigenvalues of A^½ B A^½, which is symmetric, so that no root of a product has to be taken. It grows when there are
-    fewer pieces.
+    With means m and n, covariances A and B (Heusel et al. 2017; for sound Kilgour et al. 2019). The trace of the root
+    is the sum of the roots of the eigenvalues of A^½ B A^½, which is symmetric, so that no root of a product has to be
+    taken. It grows when there are fewer pieces.
 
     Parameters
     ----------
