@@ -16,8 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ATTRIBUTION = "ATTRIBUTION.csv"
-NOTICES = {"https://github.com/freedoom/freedoom": Path(__file__).parent / "LICENSE-Freedoom.txt"}
-"""Source of songs under the BSD licence → the notice that must come with them."""
+FREEDOOM = "https://github.com/freedoom/freedoom"
+GIANTMIDI = "https://github.com/bytedance/GiantMIDI-Piano"
+MAKERS = {
+    FREEDOOM: "Contributors to the Freedoom project",
+    GIANTMIDI: "Qiuqiang Kong, Bochen Li, Jitong Chen and Yuxuan Wang (GiantMIDI-Piano)",
+}
+"""Source → whom it names for all of its works."""
+NOTICES = {FREEDOOM: Path(__file__).parent / "LICENSE-Freedoom.txt"}
+"""Source of works under the BSD licence → the notice that must come with them."""
 
 _CREATIVE_COMMONS = re.compile(r"CC[- ]BY(-NC)?(-SA)?[- ]([34]\.0)\b")
 _OTHERS = (
@@ -80,7 +87,7 @@ def licence_of_weights(licences: Iterable[Licence]) -> Licence:
 
 
 def works_of(rows: Sequence[Mapping[str, str]]) -> list[Work]:
-    """List the tracks among the segments of a catalogue, by label and name.
+    """List the tracks among the segments of a catalogue, by label and name; a track without an artist is its source's.
 
     Parameters
     ----------
@@ -98,7 +105,7 @@ def works_of(rows: Sequence[Mapping[str, str]]) -> list[Work]:
         Work(
             label=label,
             track=track,
-            artist=artist,
+            artist=artist or MAKERS.get(source, ""),
             licence=read_licence(stated),
             stated=stated,
             source=source,
@@ -134,7 +141,7 @@ def rights_table(works: Sequence[Work]) -> str:
     rows = ["| licence | tracks | segments | by |", "|---|---|---|---|"]
     for licence in sorted({work.licence for work in works}):
         own = [work for work in works if work.licence == licence]
-        makers = sorted({work.artist or f"contributors of {work.source}" for work in own}, key=str.lower)
+        makers = sorted({work.artist or f"not named, see {work.source}" for work in own}, key=str.lower)
         name = f"[{licence.name}]({licence.link})" if licence.link else licence.name
         rows.append(f"| {name} | {len(own)} | {sum(work.segments for work in own)} | {'; '.join(makers)} |")
     return "\n".join(rows)
@@ -157,10 +164,14 @@ def reading(works: Sequence[Work]) -> str:
         told.append("Clips under CC BY-SA 3.0 allow it: its section 4(b) names later versions.")
     if any(" or " in work.stated for work in works):
         told.append("Where a choice was offered, the Creative Commons licence was taken.")
-    told += [f"`{notice.name}` is the notice that goes with its songs." for notice in notices_for(works)]
+    told += [f"`{notice.name}` is the notice that its songs must come with." for notice in notices_for(works)]
     if any("FluidR3" in work.kind for work in works):
         told.append(
-            "Clips that were rendered from notes were played with Frank Wen's sound font Fluid (R3) GM, under the MIT "
+            "Clips that were rendered from notes were played with Frank Wen's sound font Fluid (R3) GM, under the MIT\n"
             "licence, whose notice comes with Tonada's own piano."
+        )
+    if any(work.source == GIANTMIDI for work in works):
+        told.append(
+            "GiantMIDI-Piano's notes are transcriptions of recordings; its licence is that of the transcriptions."
         )
     return "\n".join(told)

@@ -106,7 +106,7 @@ class Shipment:
     @property
     def shard_hashes(self) -> str:
         """SHA-256 of the shards of the training split, as Markdown."""
-        return ", ".join(f"`{shard['sha256']}`" for shard in self.dataset.manifest["splits"]["train"]["shards"])
+        return ",\n".join(f"`{shard['sha256']}`" for shard in self.dataset.manifest["splits"]["train"]["shards"])
 
 
 def _toml(value: Any) -> str:

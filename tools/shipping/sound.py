@@ -33,8 +33,8 @@ SPLITS = ("validation", "test")
 CARD = """\
 # {name}: a music encoder that fits any laptop
 
-{kind} between two Fourier transforms: it turns each second of music into {values:.0f} numbers, and those back into
-sound. Made and shipped by Tonada.
+{kind} between two Fourier transforms: it turns each second of music into {values:.0f} numbers,
+and those back into sound. Made and shipped by Tonada.
 
 | | |
 |---|---|
@@ -55,7 +55,8 @@ Clips in folders by label, cut into segments of {segment_s:g} s; all of a track 
 |---|---|---|
 {data_rows}
 
-SHA-256 of its shards: {train_sha256}; of the data set's manifest: `{data_sha256}`.
+SHA-256 of its shards: {train_sha256};
+of the data set's manifest: `{data_sha256}`.
 
     tonada prepare {collections} --seed {prepare_seed} -o DATA
     {train_command}
@@ -66,12 +67,13 @@ SHA-256 of its shards: {train_sha256}; of the data set's manifest: `{data_sha256
 
 ## Training
 
-{steps:,} optimizer steps{asked} of {batch} crops of {crop_s:.2f} s: **{hours:.1f} hours of sound, {passes:.0f} passes**
-over the training split, in {minutes} on the CPU, seed {seed}. Optimizer `{optimizer}`, peak rate {learning_rate},
-schedule `{schedule}`{falling}, moving average of the weights {ema}, precision `{precision}`.
-{divergence}Crops were made softer by up to {gain_db:g} dB{flipped}. The weights are those with the best validation
-score, after step {best_step:,}, rounded to bf16. While it trained, the middles ({middle_s:.1f} s) of {clips} held-out
-segments were scored:
+{steps:,} optimizer steps{asked} of {batch} crops of {crop_s:.2f} s: **{hours:.1f} hours of sound, {passes:.1f} passes**
+over the training split, in {minutes} on the CPU, seed {seed}.
+Optimizer `{optimizer}`, peak rate {learning_rate}, schedule `{schedule}`{falling},
+moving average of the weights {ema}, precision `{precision}`.
+{divergence}Crops were made softer by up to {gain_db:g} dB{flipped}.
+The weights are those with the best validation score, after step {best_step:,}, rounded to bf16. While it trained, the
+middles ({middle_s:.1f} s) of {clips} held-out segments were scored:
 
 {curve}
 
@@ -87,8 +89,8 @@ By label:
 
 {label_figures}
 
-{latent}
-{comparison}
+{latent}{comparison}
+
 ## What it is for
 
 * `tonada encode`, `decode`, `morph`, `perturb`, `generate`, `explore`: a latent of music to look at and to play with.
@@ -97,8 +99,8 @@ By label:
 
 ## Limits
 
-* Trained on {train_minutes:.0f} minutes of {labels}. Other music, and voices, come back less well; encoders
-  that learned from thousands of hours are better at those.
+* Trained on {train_minutes:.0f} minutes of {labels}, and measured on that.
+  Expect less of other music and of voices, and more of encoders that learned from thousands of hours.
 * It is no format to keep music in: what comes back differs, as the figures say, and the latent is a row of floating
   numbers, not a stream of bits.
 * One channel: stereo is mixed down.
@@ -112,7 +114,8 @@ By label:
 {rights}
 
 Whether weights are an adaptation of what they were trained on is not settled. This card takes the careful reading: the
-weights and the prior are under [{licence}]({licence_link}), which does justice to the strictest of these.
+weights and the prior are under [{licence}]({licence_link}),
+which does justice to the strictest of these.
 {reading}
 Changes: the clips were mixed to one channel, resampled and cut, and a network was fitted to them; no clip is among the
 files. Tonada's own code stays under Apache-2.0.
@@ -211,7 +214,7 @@ def write_card(shipment: Shipment) -> str:
         figures=_figures(found),
         label_figures=_label_figures(found),
         latent=_latent(found),
-        comparison=shipment.comparison,
+        comparison=f"\n\n{shipment.comparison.strip()}" if shipment.comparison else "",
         frames_per_minute=60 * network.sample_rate / network.hop,
         labels=f"{', '.join(labels[:-1])} and {labels[-1]}" if labels[1:] else labels[0],
         attribution=ATTRIBUTION,
@@ -275,7 +278,7 @@ def _latent(found: Mapping[str, Mapping[str, Any]]) -> str:
         if use := reconstruction["latent"]:
             nats = use["kl_nats"]
             told.append(
-                f"On the {split} split {use['active_dimensions']} of {len(nats)} dimensions are active; the divergence "
-                f"from N(0, 1) is {sum(nats):.1f} nats a frame, from {min(nats):.2f} to {max(nats):.2f} in a dimension."
+                f"On the {split} split {use['active_dimensions']} of {len(nats)} dimensions are active; their divergence "
+                f"from N(0, 1)\nis {sum(nats):.1f} nats a frame, from {min(nats):.2f} to {max(nats):.2f} in a dimension."
             )
-    return "".join(f"{line}\n" for line in told)
+    return "\n".join(told)
