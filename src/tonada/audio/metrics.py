@@ -2,7 +2,7 @@
 
 Conventions
 -----------
-* ``reference`` is the original, ``estimate`` what came back; both [S], equally long, S ≥ 1, at ``SAMPLE_RATE``.
+* ``reference`` is the original, ``estimate`` what came back; float [S], equally long, S ≥ 1, at ``SAMPLE_RATE``.
   Lengths of windows are in samples, so the figures hold at that rate; ``compare`` takes clips of any rate to it.
 * Everything is computed in float64. Spectra are those of ``spectral.stft``: Hann windows, silence outside the sound,
   not normalised. Magnitudes below a floor count as the floor, so that silence has a spectrum, too.
@@ -10,6 +10,8 @@ Conventions
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 import torch
@@ -83,11 +85,6 @@ def si_sdr_db(reference: Samples, estimate: Samples) -> float:
     equation 5). It is strict about phase: where the waveforms do not resemble each other it is far below 0, however
     alike they sound.
 
-    Parameters
-    ----------
-    reference, estimate
-        [S].
-
     Returns
     -------
     float
@@ -112,11 +109,6 @@ def stft_distance(reference: Samples, estimate: Samples) -> float:
 
     For each window of ``STFT_WINDOWS``, the spectral convergence and the mean difference of log magnitudes
     (``stft_terms``) are added; the distance is the mean over the windows.
-
-    Parameters
-    ----------
-    reference, estimate
-        [S].
 
     Returns
     -------
@@ -163,11 +155,6 @@ def log_spectral_distance_db(reference: Samples, estimate: Samples) -> float:
     Windows of 2048 samples, hop 512; magnitudes R and E are at least 80 dB below the largest of the reference, and at
     least ``MAGNITUDE_FLOOR`` (Gray and Markel 1976, "Distance measures for speech processing", section II).
 
-    Parameters
-    ----------
-    reference, estimate
-        [S].
-
     Returns
     -------
     float
@@ -192,11 +179,6 @@ def mel_cepstral_distortion_db(reference: Samples, estimate: Samples) -> float:
     windows of 2048 samples, c_n = 1/128 Σ_k ln m_k² cos(π n (k + ½) / 128), so that ln m² = c_0 + 2 Σ c_n cos …, and
     the figure is the root mean square difference in dB of two smoothed spectra of equal level.
 
-    Parameters
-    ----------
-    reference, estimate
-        [S].
-
     Returns
     -------
     float
@@ -217,11 +199,6 @@ def mel_cepstral_distortion_db(reference: Samples, estimate: Samples) -> float:
 def log_mel_distance_nats(reference: Samples, estimate: Samples) -> float:
     """Compute the mean difference |ln m − ln m'| of mel magnitudes over 128 bands and all frames.
 
-    Parameters
-    ----------
-    reference, estimate
-        [S].
-
     Returns
     -------
     float
@@ -240,11 +217,6 @@ def level_error_db(reference: Samples, estimate: Samples) -> float:
     """Compute the mean difference of the root mean square levels of blocks of 400 ms.
 
     Levels are in dB of full scale, at least −80 dB; a last block of less than 400 ms counts as one.
-
-    Parameters
-    ----------
-    reference, estimate
-        [S].
 
     Returns
     -------
@@ -271,15 +243,19 @@ def log_mel(samples: Tensor) -> Tensor:
     Parameters
     ----------
     samples
-        float64 [S] at ``SAMPLE_RATE``.
+        Any floating dtype, [S] at ``SAMPLE_RATE``.
 
     Returns
     -------
     Tensor
-        float64 [128, L], at least ln ``MEL_FLOOR``.
+        The same dtype, [128, L], at least ln ``MEL_FLOOR``.
     """
-    filters = mel_filter_bank(_BANDS, _N_FFT, SAMPLE_RATE, 0.0, SAMPLE_RATE / 2).to(samples.dtype)
-    return (filters @ _magnitudes(samples)).clamp(min=MEL_FLOOR).log()
+    return (_filters().to(samples.dtype) @ _magnitudes(samples)).clamp(min=MEL_FLOOR).log()
+
+
+@cache
+def _filters() -> Tensor:
+    return mel_filter_bank(_BANDS, _N_FFT, SAMPLE_RATE, 0.0, SAMPLE_RATE / 2)
 
 
 def _direction(samples: Tensor) -> Tensor | None:
