@@ -208,7 +208,9 @@ def _judge(
         # This view has no axes: the song is put between the clips that are nearest to it in the latents.
         places["neighbours"] = model.pooled.neighbours[nearest].mean(axis=0)
     if heard.flattened.shape[1] == model.flattened.dimensions:
-        places["flattened"] = np.pad(model.flattened.placing.place(heard.flattened).mean(axis=0), (0, 2))[:2]
+        places["flattened"] = np.pad(
+            model.flattened.placing.place(heard.flattened.astype(np.float64)).mean(axis=0), (0, 2)
+        )[:2]
     scores = {metric: float(values.mean()) for metric, values in heard.scores.items()}
     return OutsideFindings(
         scores=scores,
