@@ -32,7 +32,7 @@ FORMAT = "1"
 
 _KEPT_VARIANCE = 0.99  # of the clips' statistics; what is left are directions that only noise fills
 _CLIPS_PER_CLUSTER = 40
-_MOST_CLUSTERS = 6
+_MOST_CLUSTERS = 24
 _LEAST_SPREAD = 1e-4  # of a dimension that does not move within a clip, so that its logarithm is finite
 
 
@@ -144,7 +144,7 @@ def fit_prior(
     order
         Frames that a frame is predicted from; chosen by the Bayesian information criterion when None.
     clusters
-        Groups of clips that have a process of their own; one for every 40 clips, six at most, when None.
+        Groups of clips that have a process of their own; one for every 40 clips, 24 at most, when None.
 
     Raises
     ------
