@@ -11,8 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tonada.api.inspection import show_model
+from tonada.api.settings import NOTES_MODEL
+from tonada.audio.latents.priors import FILE_NAME, load_prior
+from tonada.audio.models.base import AudioAutoencoder
+from tonada.runs import load_model, pretrained_folder, pretrained_names
+
 ROOT = Path(__file__).parents[1]
-DATA_PATTERNS = ("render/soundfont/*", "examples/*.mid", "pretrained/**/*")
+DATA_PATTERNS = ("render/soundfont/*", "examples/*.mid", "pretrained/**/*", "audio/evaluation/listener.*")
 
 
 def data_files() -> set[str]:
@@ -26,6 +32,26 @@ def data_files() -> set[str]:
 @pytest.mark.parametrize("pattern", DATA_PATTERNS)
 def test_there_is_something_to_ship(pattern: str) -> None:
     assert [path for path in (ROOT / "src" / "tonada").glob(pattern) if path.is_file()]
+
+
+def test_the_model_that_is_meant_where_none_is_named_is_shipped() -> None:
+    assert NOTES_MODEL in pretrained_names()
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_shipped_models_are_whole(name: str) -> None:
+    info = show_model(name)
+    assert info.size_bytes <= 10e6
+    assert info.licence is not None
+    assert info.licence.startswith("CC BY")
+    assert info.config["data"].keys() == {"sha256"}  # no folder of the machine that trained it
+    if isinstance(load_model(info.folder).model, AudioAutoencoder):
+        load_prior(info.folder / FILE_NAME, weights_sha256=info.sha256["model.safetensors"])
+        assert (info.folder / "ATTRIBUTION.csv").is_file()
+
+
+def test_shipped_models_are_small() -> None:
+    assert sum(path.stat().st_size for path in pretrained_folder().rglob("*")) <= 90e6
 
 
 def test_package_is_imported_from_this_checkout() -> None:

@@ -121,6 +121,7 @@ def test_a_shipped_autoencoder(run: Path, tmp_path: Path, ship: Ship) -> None:
 
     info, card = show_model(folder), (folder / "card.md").read_text()
     assert info.licence == "CC BY-SA 4.0"
+    assert list(info.sha256) == ["config.toml", "model.safetensors", "prior.safetensors"]
     assert f"| parameters | {info.parameters:,} |" in card
     assert "16 values every 256 samples: 500 a second, 16.0 samples to a value" in card
     assert "| `vae/16x`, sample_rate" not in card  # the data say that

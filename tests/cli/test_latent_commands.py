@@ -18,11 +18,12 @@ from midi_files import ONE_NOTE
 from tonada import registry
 from tonada.api.inputs import Failure
 from tonada.api.perturbing import safe_radius
+from tonada.api.settings import NOTES_MODEL, SOUND_MODEL
 from tonada.audio.clip import Clip, read_clip, write_clip
 from tonada.audio.latents.files import facts_path, read_facts
 from tonada.audio.latents.streaming import decode_whole, encode_whole
 from tonada.checkpoint import load_tensors, save_tensors
-from tonada.errors import ConfigError, DataError
+from tonada.errors import CheckpointError, ConfigError, DataError
 
 RATE = strided_autoencoder.SAMPLE_RATE
 
@@ -240,6 +241,25 @@ def test_models_that_cannot_be(verb: str, model: Path, tiny_model: Path, tonada:
     one_line(tonada(verb, *given, "--model", model, "-o", "out", "--device", "tpu"), 2, "'tpu'")
     one_line(tonada(verb, *given, "--model", model, "-o", "song.wav"), 3, "-o")
     assert not Path("out").exists()
+
+
+def test_where_no_model_is_named(model: Path, tonada: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the model that Tonada brings for sound is meant, and for notes another."""
+    tone("song.wav")
+    brought = tmp_path / "pretrained"
+    brought.mkdir()
+    monkeypatch.setattr("tonada.runs.pretrained_folder", lambda: brought)
+    one_line(tonada("encode", "song.wav", "-o", "out"), 4, f"there is no model '{SOUND_MODEL}'")
+    model.rename(brought / SOUND_MODEL)
+    for arguments in (["encode", "song.wav"], ["decode", "out/song.npy"], ["perturb", "song.wav"]):
+        assert tonada(*arguments, "-o", "out").code == 0
+    assert tonada("morph", "song.wav", "song.wav", "-o", "out").code == 0
+    assert tonada("generate", "-o", "out", "--seconds", "0.1").lines[0] == f"out/{SOUND_MODEL}_normal_1.wav"
+    facts = read_facts(facts_path(Path("out/song.npy")))
+    assert facts is not None
+    assert facts.model_folder == SOUND_MODEL  # by name: it is found wherever the package lies
+    with pytest.raises(CheckpointError, match=f"'{NOTES_MODEL}'"):  # it is not brought here
+        package.compose(output="out")
 
 
 def test_an_autoencoder_composes_nothing(model: Path, tonada: Run) -> None:

@@ -276,9 +276,9 @@ def _latent(found: Mapping[str, Mapping[str, Any]]) -> str:
     told = []
     for split, reconstruction in found.items():
         if use := reconstruction["latent"]:
-            nats = use["kl_nats"]
+            nats, active = use["kl_nats"], use["active_dimensions"]
             told.append(
-                f"On the {split} split {use['active_dimensions']} of {len(nats)} dimensions are active; their divergence "
-                f"from N(0, 1)\nis {sum(nats):.1f} nats a frame, from {min(nats):.2f} to {max(nats):.2f} in a dimension."
+                f"On the {split} split {active} of {len(nats)} dimensions are active. Their divergence"
+                f"\nfrom N(0, 1) is {sum(nats):.1f} nats a frame, {min(nats):.2f} to {max(nats):.2f} in a dimension."
             )
     return "\n".join(told)

@@ -36,7 +36,7 @@ class ModelInfo:
     licence
         From its card, if that says one.
     sha256
-        File → hash of its bytes, for ``config.toml`` and ``model.safetensors``.
+        File → hash of its bytes, for ``config.toml``, ``model.safetensors``, and a fitted prior where there is one.
     config
         The tables of ``config.toml``.
     card
@@ -146,6 +146,7 @@ def show_model(model: str | Path) -> ModelInfo:
     from safetensors import SafetensorError, safe_open
 
     from tonada.api.hashing import file_sha256
+    from tonada.audio.latents.priors import FILE_NAME
     from tonada.runs import find_model, pretrained_folder
 
     folder = find_model(model)
@@ -175,7 +176,11 @@ def show_model(model: str | Path) -> ModelInfo:
         parameters=parameters,
         size_bytes=weights.stat().st_size,
         licence=licence[1] if licence else None,
-        sha256={path.name: file_sha256(path) for path in (folder / "config.toml", weights)},
+        sha256={
+            path.name: file_sha256(path)
+            for path in (folder / "config.toml", weights, folder / FILE_NAME)
+            if path.is_file()
+        },
         config=config,
         card=text,
     )
