@@ -87,7 +87,7 @@ def _summary(findings: Findings) -> str:
     items = [
         f"{facts['clips']} clips of {facts['clip_seconds']:g} s from {facts['tracks']} tracks and "
         f"{len(findings.labels)} genres, {' and '.join(facts['split'])} of <code>{escape(facts['data'])}</code>.",
-        f"The smallest latent that still keeps the sound: <strong>{escape(proposed)}</strong>.",
+        f"The smallest latent that loses little more than the best one here: <strong>{escape(proposed)}</strong>.",
     ]
     for model in findings.models:
         items.append(
@@ -140,8 +140,9 @@ def _sizes(findings: Findings) -> str:
         told.append(f"No better than a smaller one, so their size buys nothing: {escape(', '.join(proposal.beaten))}.")
     return (
         f'<div class="card"><h3>Proposed: {escape(proposal.name)}</h3><p>{" ".join(told)}</p>'
-        '<p class="soft">A low distance of a latent that is larger than the sound (compression below 1) proves little: '
-        "it can be copied. SI-SDR asks for the exact waveform; sound can be good without it.</p></div>"
+        '<p class="soft">The rule compares these models with each other; whether the best of them sounds right is for '
+        "the ear to say, below. A low distance of a latent that is larger than the sound (compression below 1) proves "
+        "little: it can be copied. SI-SDR asks for the exact waveform; sound can be good without it.</p></div>"
         f'<div class="row two">{"".join(charts)}</div>'
         + table(head, rows, caption="Mean over clips; in brackets the 95 % interval over tracks.")
     )
