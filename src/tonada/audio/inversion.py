@@ -12,13 +12,14 @@ import torch
 from tonada.audio.spectral import istft, stft
 
 UPDATES = 20
-"""Multiplicative updates of ``invert_mel``: after so many, more change the log-spectral distance by 0.001 dB."""
+"""Multiplicative updates of ``invert_mel``: after so many, more change the log-spectral distance by 0.002 dB."""
 ITERATIONS = 32
 """Of ``griffin_lim``: with 100 the log-spectral distance of inverted mel bands is 0.02 dB better."""
 MOMENTUM = 0.99
 """Of ``griffin_lim``; with 1.1, true magnitudes are met 5 dB worse."""
 
 _TINY = 1e-30  # keeps quotients finite where there is silence
+_SMOOTH = 0.7  # of the average; with 0, the log-spectral distance from 128 bands is 0.2 dB worse
 _LEAST_BEND = 1e-3  # of a parabola through a peak
 
 
@@ -27,8 +28,9 @@ def invert_mel(mel: torch.Tensor, filters: torch.Tensor, *, updates: int = UPDAT
 
     The generalised Kullback–Leibler divergence of the sums from those given falls with every multiplicative update
     (Lee and Seung 2001, "Algorithms for non-negative matrix factorization", theorem 2, with the filters held fixed).
-    It weighs relative errors, as ears do: least squares would leave weak bands unexplained. Starting from equal
-    magnitudes, the answer stays smooth within a band, where nothing is known.
+    It weighs relative errors, as ears do: least squares would leave weak bands unexplained. Updates keep the shape
+    within a band that they start from: that of the least-norm solution, which has peaks where two bands agree on one,
+    but nowhere far below the average of the bands, which is smooth.
 
     Parameters
     ----------
@@ -47,12 +49,14 @@ def invert_mel(mel: torch.Tensor, filters: torch.Tensor, *, updates: int = UPDAT
     batch, bands, frames = mel.shape
     wanted = mel.transpose(0, 1).reshape(bands, batch * frames)
     together, apart = filters.to_sparse(), filters.T.contiguous().to_sparse()  # 2 of 128 values are not 0 at a bin
-    heard = filters.sum(0)
-    scale = torch.where(heard > 0, 1 / heard, 0.0)[:, None]
-    magnitude = torch.ones_like(scale).expand(-1, batch * frames)
+    width, heard = (torch.where(sums > 0, 1 / sums, 0.0)[:, None] for sums in (filters.sum(1), filters.sum(0)))
+    average = torch.sparse.mm(apart, wanted * width).mul_(heard)
+    gram = filters.double() @ filters.double().T
+    least = torch.sparse.mm(apart, torch.linalg.pinv(gram, hermitian=True).float() @ wanted)
+    magnitude = torch.maximum(least, average.mul_(_SMOOTH))
     for _ in range(updates):
         quotient = wanted / (torch.sparse.mm(together, magnitude) + _TINY)
-        magnitude = torch.sparse.mm(apart, quotient).mul_(scale).mul_(magnitude)
+        magnitude = torch.sparse.mm(apart, quotient).mul_(heard).mul_(magnitude)
     return magnitude.view(-1, batch, frames).transpose(0, 1)
 
 
