@@ -71,7 +71,7 @@ def test_five_seconds_have_the_latents_of_the_study(size: str) -> None:
 
 @pytest.mark.parametrize(
     ("size", "convolutions", "poolings", "ways_back"),
-    [("large", 3, ["max"], 4), ("middle", 3, ["max", "average"], 5), ("small", 6, ["max", "average"], 8)],
+    [("large", 3, ["max"], 4), ("middle", 3, ["max", "average"], 5), ("small", 6, ["average", "max"], 8)],
 )
 def test_the_layers_are_those_of_the_study(size: str, convolutions: int, poolings: list[str], ways_back: int) -> None:
     kinds = [layer.kind for layer in LAYERS[size]]
@@ -83,7 +83,7 @@ def test_the_layers_are_those_of_the_study(size: str, convolutions: int, pooling
     assert sum(isinstance(module, nn.BatchNorm1d) for module in model.modules()) == convolutions + ways_back - 1
 
 
-@pytest.mark.parametrize(("size", "excess"), [("large", 60), ("middle", 132), ("small", 252)])
+@pytest.mark.parametrize(("size", "excess"), [("large", 60), ("middle", 132), ("small", 304)])
 def test_paddings_explain_the_number_of_frames(size: str, excess: int) -> None:
     model = make(size)
     for samples in (*range(1, 800), 110_249, 110_250, 110_251, 1_000_003):
@@ -142,21 +142,24 @@ def test_every_sample_is_made_of_latents(size: str, upsampling: str) -> None:
 @every_way
 def test_reach_is_exact(size: str, upsampling: str) -> None:
     """A changed sample changes what lies at the distance of the reach, and nothing beyond."""
-    model = make(size, upsampling, width=4)
+    model = make(size, upsampling)
+    with torch.no_grad():  # so that more in is more out, and neither ReLU nor maxima hide what was changed
+        for parameter in model.parameters():
+            parameter.abs_()
     middle = (model.reach // model.hop + 2) * model.hop
-    original = noise(2 * middle + model.hop)
-    phases = torch.arange(0, model.hop)
-    changed = original.repeat(len(phases), 1)
+    original = torch.zeros(1, 2 * middle + model.hop, dtype=torch.float64)
+    phases = torch.arange(model.hop)
+    changed = original.repeat(model.hop, 1)
     changed[phases, middle + phases] += 50.0
     found = []
     for before, after, hop in zip(through(model, original), through(model, changed), (model.hop, 1), strict=True):
-        different = (before - after).abs() > 1e-9
+        different = (before - after).abs() > 1e-13 * float(before.abs().max())  # more than rounding
         if different.ndim == 3:
             different = different.any(dim=1)
         distances = (torch.arange(different.shape[-1]) * hop - (middle + phases)[:, None]).abs()
         found.append(int(distances[different].max()))
     assert found[0] <= found[1] <= model.reach
-    if upsampling == "max-unpooling":  # one way to the latents' own places is shorter than that to the maxima
+    if upsampling == "max-unpooling":  # ``decode`` puts values at one place of two, seldom the farther one
         assert found[1] > model.reach - model.hop
     else:
         assert found[1] == model.reach
@@ -284,9 +287,9 @@ def test_the_loss_is_the_mean_squared_error() -> None:
 @pytest.mark.parametrize("shape", [(1, 4, 575), (1, 5, 576), (4, 576), (1, 4, 576, 1), (1, 576, 4)])
 def test_latents_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     model = make("small")
-    assert model.frames(110_500) == 576
+    assert model.frames(110_400) == 576
     with pytest.raises(ConfigError, match="B×4×576 .* got " + "×".join(map(str, shape))):
-        model.decode(torch.zeros(shape, dtype=torch.float64), 110_500)
+        model.decode(torch.zeros(shape, dtype=torch.float64), 110_400)
 
 
 @pytest.mark.parametrize("setting", ["latent_channels", "width", "sample_rate"])
