@@ -11,15 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tonada.audio.clip import Clip
+from tonada.audio.clip import SILENCE_DB, Clip
 from tonada.codec import Codec
 from tonada.errors import ConfigError
 from tonada.model import Batch
 from tonada.seeding import rng
 
-SILENCE_DB = -60.0
-"""Crops whose root mean square lies below this, in dB of full scale, are drawn again: a loss of logarithms or of ratios
-learns nothing from them."""
 _DRAWS_IN_SEGMENT, _DRAWS = 4, 8
 
 
@@ -45,7 +42,8 @@ class SoundAugmentation:
 class CropBatches:
     """Batches of random crops; an epoch takes one crop from every segment, in an order of its own.
 
-    A silent crop is drawn again, a few times in its segment, then in others; when all draws are silent, the last stays.
+    A silent crop is drawn again, since a loss of logarithms or ratios learns nothing from it: a few times in its
+    segment, then in others; when all draws are silent, the last stays.
 
     Parameters
     ----------

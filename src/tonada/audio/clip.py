@@ -13,6 +13,9 @@ from tonada.audio.reading import ClipReader, mix_down
 from tonada.audio.resampling import resample
 from tonada.audio.writing import ClipWriter
 
+SILENCE_DB = -60.0
+"""In dB of full scale: sound whose root mean square lies below counts as silence."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Clip:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tonada.audio.clip import SILENCE_DB
 from tonada.audio.metrics import STFT_WINDOWS, stft_terms
 
-QUIET = 1e-3
-"""Root mean square, −60 dB of full scale: errors on softer sound count as if it were this loud."""
+_QUIET = 10 ** (SILENCE_DB / 20)  # errors on softer sound count as if it were this loud
 
 
 def stft_loss(reference: Tensor, estimate: Tensor) -> Tensor:
@@ -52,5 +52,5 @@ def relative_error(reference: Tensor, estimate: Tensor) -> Tensor:
     """
     error: Tensor = torch.linalg.vector_norm(reference - estimate, dim=-1)
     level = torch.linalg.vector_norm(reference, dim=-1)
-    ratios: Tensor = error / level.clamp(min=QUIET * reference.shape[-1] ** 0.5)
+    ratios: Tensor = error / level.clamp(min=_QUIET * reference.shape[-1] ** 0.5)
     return ratios.mean()

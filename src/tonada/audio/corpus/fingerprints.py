@@ -13,13 +13,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tonada.audio.clip import SILENCE_DB
+
 RATE_HZ = 5512.5
 """Sounds are brought near this sample rate, by leaving out samples behind a low-pass filter."""
 FRAME_SAMPLES = 2048
 HOP_SAMPLES = 64
 LOWEST_HZ, HIGHEST_HZ, BANDS = 300.0, 2000.0, 33
-SILENCE_DB = -60.0
-"""Frames whose energy in the bands lies below that of a sine of this level, in dB of full scale, say nothing."""
 
 _TAPS = 48  # of the low-pass filter, per kept sample: flat to 2 kHz, 50 dB down where it would fold onto 2 kHz
 _KEPT_AT_ONCE = 1 << 14
@@ -73,6 +73,7 @@ def fingerprint(samples: NDArray[np.float32], sample_rate: int) -> Prints:
     bits = np.diff(steps, axis=0) < 0  # E(n, m) − E(n, m + 1) grows where E(n, m + 1) − E(n, m) falls
     prints: Prints = bits @ (np.uint32(1) << np.arange(BANDS - 1, dtype=np.uint32))
     # A sine of amplitude A gives bins around it the energy 3/8 (A · FRAME / 2)² under this window (Parseval).
+    # Frames softer than a sine at the level of silence say nothing.
     floor = 3 / 8 * (FRAME_SAMPLES / 2) ** 2 * 10 ** (SILENCE_DB / 10)
     prints[energies[1:].sum(axis=1) < floor] = 0
     return prints

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonada import registry
-from tonada.audio.clip import Clip
+from tonada.audio.clip import SILENCE_DB, Clip
 from tonada.audio.corpus.fingerprints import Prints, fingerprint
 from tonada.audio.corpus.kind import AUDIO
 from tonada.audio.corpus.segments import cut
@@ -28,8 +28,6 @@ from tonada.errors import ConfigError, DataError
 from tonada.files import translated_errors
 from tonada.sources import SourceFile, copy_file
 
-SILENCE_DB = -60.0
-"""Clips and segments whose root mean square lies below this, in dB of full scale, are left out."""
 FULL_SCALE = 32_767 / 32_768
 """Samples from this size on count as clipped: the largest that 16 bits hold."""
 POOL_FROM = 4
