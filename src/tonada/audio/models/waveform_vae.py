@@ -28,7 +28,7 @@ class WaveformVAEConfig(AutoencoderConfig):
 
 def published() -> WaveformVAEConfig:
     """Size the study's variational autoencoder; its layers are not told, so they are the small autoencoder's."""
-    return WaveformVAEConfig(size="small", latent_channels=16)
+    return WaveformVAEConfig(size="small", latent_channels=16, width=32)
 
 
 class WaveformVAE(Autoencoder):
@@ -43,7 +43,9 @@ class WaveformVAE(Autoencoder):
     Config: ClassVar[type[AutoencoderConfig]] = WaveformVAEConfig
     config: WaveformVAEConfig
     presets: ClassVar[dict[str, Callable[[], AutoencoderConfig]]] = {"published": published}
-    recipes: ClassVar[dict[str, dict[str, str | float]]] = {}
+    recipes: ClassVar[dict[str, dict[str, str | float]]] = {
+        "published": {**Autoencoder.recipes["small"], "learning_rate": 1e-3}
+    }
 
     def __init__(self, config: WaveformVAEConfig) -> None:
         super().__init__(config)
