@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tonada.audio.evaluation.reconstruction import METRICS, measure_reconstruction
 from tonada.audio.metrics import si_sdr_db, stft_distance
+from tonada.audio.models.autoencoder import Autoencoder, AutoencoderConfig
 from tonada.audio.models.base import AudioAutoencoder
 from tonada.audio.reconstruction import LatentUse, decoded_pairs, measure_latent, reconstruct, score_reconstruction
 from tonada.audio.transforms.waveform import WaveformTransform
@@ -74,6 +75,28 @@ def test_score_of_a_known_model() -> None:
     assert found["score"] > 0.5
     perfect = score_reconstruction(Known(lambda x: x), clips, "fp32")
     assert (perfect["score"], perfect["rms_ratio"]) == (0.0, 1.0)
+
+
+class Telling(Known):
+    """Knows the sound itself when it encodes and decodes at once, as max-unpooling knows where the maxima were."""
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        return waveform
+
+
+def test_latents_are_decoded_without_what_forward_knows_beside_them() -> None:
+    clips = [noise(3000, seed) for seed in range(2)]
+    model = Telling(lambda x: 0.25 * x)
+    assert all(np.array_equal(decoded, 0.25 * clip) for clip, decoded in decoded_pairs(model, clips, "fp32"))
+    assert score_reconstruction(model, clips, "fp32")["rms_ratio"] == pytest.approx(0.25)
+    config = AutoencoderConfig(size="small", latent_channels=4, width=4, upsampling="max-unpooling")
+    published, waveform = Autoencoder(config).eval(), torch.from_numpy(np.stack(clips))
+    with torch.no_grad():
+        for parameter in published.parameters():
+            nn.init.normal_(parameter, std=0.3)
+        expected = published.decode(published.encode(waveform), 3000)
+        assert not torch.allclose(published(waveform), expected)
+    assert torch.equal(reconstruct(published, waveform, "fp32"), expected)
 
 
 def test_figures_are_the_same_inside_the_trainers_autocast() -> None:

@@ -52,7 +52,7 @@ class LatentUse:
 
 @torch.no_grad()
 def reconstruct(model: AudioAutoencoder, waveform: Tensor, precision: Precision) -> Tensor:
-    """Encode and decode.
+    """Encode, and decode the latents alone: what a model's ``forward`` may know beside them has no part in it.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def reconstruct(model: AudioAutoencoder, waveform: Tensor, precision: Precision)
     """
     device = next(model.parameters()).device
     with _computing_in(precision, device.type):
-        decoded: Tensor = model(waveform.to(device))
+        decoded = model.decode(model.encode(waveform.to(device)), waveform.shape[-1])
     return decoded.float().cpu()
 
 

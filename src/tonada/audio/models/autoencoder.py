@@ -129,7 +129,8 @@ class Autoencoder(AudioAutoencoder):
 
     With ``upsampling="max-unpooling"``, ``forward`` puts values back where the maxima were, as the study does: those
     places are read from the waveform and are no part of the latents. ``decode`` has only the latents, so it puts each
-    value at the second place of its window of two: the two differ.
+    value at the second place of its window of two: the two differ. Every figure that Tonada gives, of validation,
+    evaluation and exploration, is of the latents alone, by ``decode``.
 
     Parameters
     ----------
