@@ -22,12 +22,13 @@ from midi_files import PIECE
 from tiny_model import save_tiny_model
 from tonada.api.exploring import Exploration, explore
 from tonada.audio.clip import Clip, write_clip
+from tonada.audio.latents.findings import OutsideFindings
 from tonada.data import Piece, write_dataset
 from tonada.errors import CheckpointError, ConfigError, DataError, MissingDependencyError, UnknownNameError
 from tonada.render.explorer.assets import PAGE_STYLE
 from tonada.render.explorer.page import write_page
 from tonada.render.explorer.sounds import Store
-from tonada.render.explorer.words import estimate, number, size
+from tonada.render.explorer.words import estimate, judge_song, number, size
 from tonada.statistics.intervals import Estimate
 
 VOID = {"meta", "input", "br", "link", "img", "hr"}
@@ -238,6 +239,25 @@ def test_figures_in_words() -> None:
     assert [number(value) for value in (29_414.4, 0.12345, float("nan"))] == ["29,414", "0.123", "–"]
     assert size(12.0) == "12 times fewer than samples"
     assert size(0.75) == "1.33 times more than samples"
+
+
+@pytest.mark.parametrize(
+    ("share", "good", "said"),
+    [
+        (0.06, False, "worse than most tracks"),
+        (0.24, False, "worse than most tracks"),
+        (0.25, True, "like the tracks"),
+        (0.75, True, "like the tracks"),
+        (0.76, True, "better than most tracks"),
+    ],
+)
+def test_a_song_is_told_where_it_stands(share: float, good: bool, said: str) -> None:
+    silence = Clip(samples=np.zeros((1, 8), np.float32), sample_rate=8000)
+    found = OutsideFindings(scores={}, better_than=share, nearest=[], places={}, decoded=silence)
+    verdict, sentence = judge_song(found)
+    assert verdict is good
+    assert said in sentence
+    assert f"{100 * share:.0f} % of the tracks" in sentence
 
 
 # --- what is refused ---------------------------------------------------------------------------------------------

@@ -9,6 +9,9 @@ from tonada.audio.latents.findings import OutsideFindings
 from tonada.audio.latents.health import Health
 from tonada.statistics.intervals import Estimate
 
+WORST_QUARTER, BEST_QUARTER = 0.25, 0.75
+"""Shares of tracks that lose more than a song from outside: outside of these it is said to be unlike them."""
+
 
 def number(value: float) -> str:
     """Write a number to three figures; a dash for none."""
@@ -58,13 +61,19 @@ def judge_health(health: Health | None) -> list[tuple[bool, str]]:
 
 
 def judge_song(found: OutsideFindings) -> tuple[bool, str]:
-    """Say whether a song from outside encodes as well as the clips of the data set."""
+    """Say where a song from outside stands among the tracks of the data set: in the worst or best quarter, or between.
+
+    Returns
+    -------
+    tuple
+        Whether that is good news, and a sentence.
+    """
     share = f"{100 * found.better_than:.0f} % of the tracks of the data set lose more"
-    if found.better_than < 0.05:
-        return False, f"It encodes worse than the data set's own clips: {share}."
-    if found.better_than > 0.95:
-        return True, f"It encodes better than nearly all clips of the data set: {share}."
-    return True, f"It encodes as well as the data set's own clips: {share}."
+    if found.better_than < WORST_QUARTER:
+        return False, f"It encodes worse than most tracks of the data set: {share}."
+    if found.better_than > BEST_QUARTER:
+        return True, f"It encodes better than most tracks of the data set: {share}."
+    return True, f"It encodes like the tracks of the data set: {share}."
 
 
 def judge_map(space: Space) -> str:
