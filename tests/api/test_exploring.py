@@ -93,6 +93,7 @@ def explored(place: Path) -> Exploration:
         data=place / "data",
         output=place / "report",
         outside=[place / "out side.wav", place / "text.wav"],
+        split="validation,test",
     )
 
 
@@ -165,6 +166,11 @@ def test_the_page_needs_nothing_from_elsewhere(explored: Exploration, page: Page
     assert re.findall(r"url\(|@import", PAGE_STYLE) == []
     (policy,) = [meta["content"] for meta in page.named("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
+
+
+def test_the_page_says_that_the_test_split_was_read(explored: Exploration) -> None:
+    assert "validation and test of" in (text := explored.files[0].read_text(encoding="utf-8"))
+    assert "The test split was read" in text
 
 
 def test_links_lead_somewhere_and_names_are_unique(page: Page) -> None:
@@ -277,6 +283,8 @@ def test_a_limit_leaves_clips_out_and_says_so(place: Path, tmp_path: Path) -> No
 
 def test_models_of_one_name_are_told_apart(place: Path, tmp_path: Path) -> None:
     found = explore(place / "cosine-2", place / "cosine-2", data=place / "data", output=tmp_path, limit=6)
+    assert found.findings.facts["split"] == ["validation"]
+    assert "The test split was read" not in found.files[0].read_text(encoding="utf-8")
     assert [model.name for model in found.findings.models] == ["cosine-2", "cosine-2 (2)"]
 
 
@@ -287,7 +295,7 @@ def test_one_label_and_few_clips_are_enough(place: Path, tmp_path: Path) -> None
         for one in range(4)
     ]
     write_dataset(tmp_path / "data", codec="waveform", codec_config={"sample_rate": SAMPLE_RATE}, pieces=pieces)
-    found = explore(place / "cosine-8", data=tmp_path / "data", output=tmp_path / "out")
+    found = explore(place / "cosine-8", data=tmp_path / "data", output=tmp_path / "out", split="test")
     Page(found.files[0].read_text(encoding="utf-8"))
     assert found.findings.models[0].pooled.probe is None
     json.loads(found.files[1].read_text(encoding="utf-8"))

@@ -52,7 +52,7 @@ def explore(
     data: str | Path,
     output: str | Path,
     outside: Sequence[str | Path] = (),
-    split: str = "validation,test",
+    split: str = "validation",
     limit: int = CLIPS,
     tolerance: float = 0.1,
     seed: int = 1,
@@ -72,7 +72,8 @@ def explore(
     outside
         Songs that are in no data set: files, folders, patterns.
     split
-        What to read: "train", "validation", "test", several with commas between, or "all".
+        What to read: "train", "validation", "test", several with commas between, or "all". A size is chosen with what
+        is read, so "test" is best left for figures of the choice.
     limit
         Clips, at most, chosen evenly over tracks and labels.
     tolerance

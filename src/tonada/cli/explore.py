@@ -16,7 +16,7 @@ def explore(
     data: Annotated[Path, Parameter(alias="-d")],
     output: Annotated[Path, Parameter(alias="-o")],
     outside: Annotated[tuple[str, ...], Parameter(n_tokens=1)] = (),
-    split: str = "validation,test",
+    split: str = "validation",
     limit: int = 300,
     tolerance: float = 0.1,
     seed: int = 1,
@@ -36,7 +36,8 @@ def explore(
     outside
         A song that is in no data set: a file, a folder, a pattern. Give it once for each.
     split
-        What to read, with commas between: train, validation, test, or all.
+        What to read, with commas between: train, validation, test, or all. A size is chosen with it: leave test for
+        figures of the choice.
     limit
         Clips, at most, chosen evenly over tracks and labels.
     tolerance

@@ -89,6 +89,11 @@ def _summary(findings: Findings) -> str:
         f"{len(findings.labels)} genres, {' and '.join(facts['split'])} of <code>{escape(facts['data'])}</code>.",
         f"The smallest latent that loses little more than the best one here: <strong>{escape(proposed)}</strong>.",
     ]
+    if "test" in facts["split"]:
+        items.append(
+            "The test split was read, too: the size was chosen with its help, so figures of that model on it are no "
+            "longer those of tracks that had no part in any choice."
+        )
     for model in findings.models:
         items.append(
             f"<strong>{escape(model.name)}</strong>: {model.channels} channels, {number(model.values_per_second)} "
