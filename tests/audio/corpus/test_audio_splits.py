@@ -57,6 +57,9 @@ def test_every_label_has_its_shares() -> None:
         (3, (0.4, 0.5), {"train", "validation", "test"}),
         (3, (0.0, 0.1), {"train", "test"}),
         (2, (0.0, 0.1), {"train", "test"}),
+        (1, (0.3, 0.3), {"train"}),
+        (1, (0.1, 0.8), {"train"}),
+        (2, (0.05, 0.9), {"train", "validation"}),
         (9, (0.0, 0.0), {"train"}),
     ],
 )

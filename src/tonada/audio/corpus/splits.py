@@ -58,14 +58,14 @@ def _split(order: Sequence[str], seconds: dict[str, float], shares: tuple[float,
         split[group] = "test" if middle < test else "validation" if middle < test + validation else "train"
         before += seconds[group]
     wanted = ["train", *(["validation"] if validation else []), *(["test"] if test else [])][: len(order)]
+    for group in order:
+        if split[group] not in wanted:
+            split[group] = "train"
     for name in wanted:
         if name not in split.values():
             sizes = {other: sum(each == other for each in split.values()) for other in SPLITS}
             fullest = max(wanted, key=lambda other: (sizes[other], other == "train"))
             split[next(group for group in reversed(order) if split[group] == fullest)] = name
-    for group in order:
-        if split[group] not in wanted:
-            split[group] = "train"
     return split
 
 
