@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tonada.audio.corpus.excerpts import Excerpt
+from tonada.audio.corpus.matching import Repeat
+from tonada.audio.corpus.repeats import judge
 from tonada.audio.corpus.splits import assign
 
 
@@ -38,6 +40,83 @@ def test_no_track_and_no_joined_pair_is_on_two_sides(
     assert all(splits[a] == splits[b] for a, b in joined)
     assert "train" in splits
     assert set(splits) <= {"train", "validation", "test"}
+
+
+def connected(links: list[tuple[int, int]], clips: int) -> list[set[int]]:
+    """Give, for every clip, all that chains of links lead to: the plainest way, by repetition."""
+    parts = [{place} for place in range(clips)]
+    for _ in range(clips):
+        for a, b in links:
+            both = parts[a] | parts[b]
+            for place in both:
+                parts[place] = both
+    return parts
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.sampled_from("ab"), st.sampled_from([5.0, 10.0, 30.0]), st.integers(0, 9)),
+        min_size=2,
+        max_size=14,
+    ),
+    st.lists(
+        st.tuples(
+            st.integers(0, 13), st.integers(0, 13), st.sampled_from([0.5, 0.95]), st.sampled_from([0.1, 0.3])
+        ).filter(lambda repeat: repeat[0] < repeat[1]),
+        max_size=8,
+        unique_by=lambda repeat: repeat[:2],
+    ),
+    st.integers(0, 5),
+)
+def test_nothing_that_track_or_repeat_connects_is_on_two_sides(
+    clips: list[tuple[int, str, float, int]], found: list[tuple[int, int, float, float]], seed: int
+) -> None:
+    """Chains run through clips that are dropped, too; what is connected is found here from the input alone."""
+    excerpts = [
+        Excerpt(name=f"{place}", label=label, track=f"track {track}", seconds=seconds, digest=f"{digest}")
+        for place, (track, label, seconds, digest) in enumerate(clips)
+    ]
+    repeats = [
+        Repeat(a=a, b=b, seconds=3.0, share=share, offset_s=0.0, errors=errors)
+        for a, b, share, errors in found
+        if b < len(clips)
+    ]
+    links = [(repeat.a, repeat.b) for repeat in repeats]
+    for place, one in enumerate(excerpts):
+        links += [
+            (other, place)
+            for other in range(place)
+            if one.track == excerpts[other].track or one.digest == excerpts[other].digest
+        ]
+    result = judge(excerpts, repeats)
+    assert set(result.dropped).isdisjoint(result.dropped.values())
+    splits = assign(excerpts, result.joined, seed=seed, shares=(0.3, 0.3), dropped=result.dropped)
+    for part in connected(links, len(clips)):
+        assert len({splits[place] for place in part}) == 1
+    assert "train" in {split for place, split in enumerate(splits) if place not in result.dropped}
+
+
+def test_a_dropped_copy_holds_its_track_and_its_keepers_together() -> None:
+    """A, A2 of one track, B, B2 of another; B has the samples of A."""
+    clips = [("one", "same"), ("one", "A2"), ("two", "same"), ("two", "B2")]
+    others = [excerpt(f"other {number}") for number in range(8)]
+    excerpts = [
+        *(Excerpt(name=digest, label="jazz", track=track, seconds=30.0, digest=digest) for track, digest in clips),
+        *(Excerpt(name=one.name, label="jazz", track=one.track, seconds=30.0, digest=one.name) for one in others),
+    ]
+    result = judge(excerpts, [])
+    assert result.dropped == {2: 0}
+    for seed in range(20):
+        splits = assign(excerpts, result.joined, seed=seed, shares=(0.3, 0.3), dropped=result.dropped)
+        assert len(set(splits[:4])) == 1
+
+
+def test_dropped_clips_count_neither_by_label_nor_by_seconds() -> None:
+    kept = [excerpt(f"track {number}") for number in range(20)]
+    copies = [excerpt("track 3", "other label", 3000.0)] * 5
+    joined = [(place, len(copies) + 3) for place in range(len(copies))]
+    splits = assign([*copies, *kept], joined, seed=0, shares=(0.2, 0.2), dropped=range(5))
+    assert splits[5:] == assign(kept, [], seed=0, shares=(0.2, 0.2))
 
 
 def test_every_label_has_its_shares() -> None:

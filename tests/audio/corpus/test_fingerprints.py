@@ -162,7 +162,7 @@ def test_the_first_of_equal_clips_stays_whatever_their_labels() -> None:
     clips = [clip("a"), clip("b", digest="a", label="pop"), clip("c", digest="a")]
     result = judge(clips, [repeat(0, 1), repeat(0, 2), repeat(1, 2)])
     assert result.dropped == {1: 0, 2: 0}
-    assert result.joined == []
+    assert {(0, 1), (0, 2)} <= {(min(pair), max(pair)) for pair in result.joined}
     assert [(row["name"], row["other"], row["what"]) for row in result.rows] == [
         ("b", "a", "same samples"),
         ("c", "a", "same samples"),
@@ -174,7 +174,7 @@ def test_the_longest_of_those_that_contain_each_other_stays() -> None:
     clips = [clip("a", 10.0), clip("b", 30.0), clip("c", 30.0), clip("d", 5.0)]
     result = judge(clips, [repeat(0, 1), repeat(1, 2), repeat(0, 3)])
     assert result.dropped == {0: 1, 2: 1}
-    assert result.joined == []
+    assert {(min(pair), max(pair)) for pair in result.joined} == {(0, 1), (1, 2), (0, 3)}
     assert {str(row["name"]): row["kept"] for row in result.rows} == {"b": "yes", "c": "no", "d": "yes"}
 
 

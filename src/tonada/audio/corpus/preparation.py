@@ -168,11 +168,9 @@ def _settle(
     excerpts = [one.excerpt for one in taken]
     recurring = judge(excerpts, find_repeats([one.reading.prints for one in taken], sample_rate))
     places = [place for place in range(len(taken)) if place not in recurring.dropped]
-    position = {place: index for index, place in enumerate(places)}
-    joined = [(position[a], position[b]) for a, b in recurring.joined]
-    splits = assign([excerpts[place] for place in places], joined, seed=seed, shares=shares)
+    splits = assign(excerpts, recurring.joined, seed=seed, shares=shares, dropped=recurring.dropped)
     return _Settled(
-        kept=[(taken[place], split) for place, split in zip(places, splits, strict=True)],
+        kept=[(taken[place], splits[place]) for place in places],
         skipped=[
             *skipped,
             *(

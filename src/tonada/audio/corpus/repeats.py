@@ -23,7 +23,8 @@ class Recurrence:
     dropped
         Position of a clip → position of the one that stays in its place.
     joined
-        Pairs of clips that stay and share a recording.
+        Pairs of clips that share a recording, dropped ones among them: what is dropped still tells that the recordings
+        it was listed under are one.
     rows
         The table of all pairs.
     """
@@ -69,18 +70,16 @@ def judge(clips: Sequence[Excerpt], repeats: Sequence[Repeat]) -> Recurrence:
                 break
         else:
             kept.add(place)
-    joined: list[tuple[int, int]] = []
+    joined = list(dropped.items())
     for repeat in repeats:
+        joined.append((repeat.a, repeat.b))
         a, b = clips[repeat.a], clips[repeat.b]
         if a.digest == b.digest:
             continue
         is_same = repeat.share >= SAME_SHARE and repeat.errors <= SAME_ERRORS
-        both = repeat.a not in dropped and repeat.b not in dropped
         what = "same excerpt" if is_same else "part of the same recording"
         stay = "yes" if repeat.b not in dropped else "no"
         rows.append(_row(b, a, what, repeat.seconds, repeat.share, repeat.errors, repeat.offset_s, stay))
-        if both:
-            joined.append((repeat.a, repeat.b))
     return Recurrence(dropped=dropped, joined=joined, rows=rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tonada.audio.corpus.excerpts import Excerpt
 from tonada.data import SPLITS
@@ -10,7 +10,12 @@ from tonada.seeding import key
 
 
 def assign(
-    excerpts: Sequence[Excerpt], joined: Iterable[tuple[int, int]], *, seed: int, shares: tuple[float, float]
+    excerpts: Sequence[Excerpt],
+    joined: Iterable[tuple[int, int]],
+    *,
+    seed: int,
+    shares: tuple[float, float],
+    dropped: Collection[int] = (),
 ) -> list[str]:
     """Give every clip its split.
 
@@ -22,13 +27,16 @@ def assign(
     Parameters
     ----------
     excerpts
-        One per clip.
+        One per clip, those that are dropped included: by their tracks they, too, hold groups together.
     joined
-        Pairs of positions that share a recording whatever their tracks are called.
+        Pairs of positions that share a recording whatever their tracks are called; of every clip that is dropped there
+        must be a way to one that stays.
     seed
         Any integer.
     shares
         Of validation and test, 0–1.
+    dropped
+        Positions of clips that do not stay: their labels and seconds count for nothing.
 
     Returns
     -------
@@ -38,7 +46,9 @@ def assign(
     groups = _groups(excerpts, joined)
     label: dict[str, str] = {}
     seconds: dict[str, float] = {}
-    for excerpt, group in zip(excerpts, groups, strict=True):
+    for place, (excerpt, group) in enumerate(zip(excerpts, groups, strict=True)):
+        if place in dropped:
+            continue
         label.setdefault(group, excerpt.label)
         seconds[group] = seconds.get(group, 0.0) + excerpt.seconds
     split: dict[str, str] = {}
