@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tonada import registry
+from tonada.audio.models.base import AudioAutoencoder
 from tonada.checkpoint import load_into, load_tensors, model_tensors, save_tensors
 from tonada.config import from_mapping, to_mapping
 from tonada.errors import CheckpointError, UnknownNameError
@@ -55,6 +56,10 @@ PRESETS = registry.preset_names("model")
 ID_READERS = [name for name in PRESETS if CASES[name.partition("/")[0]].reads_ids]
 
 every_model = pytest.mark.parametrize("preset", PRESETS)
+SOUND_CODERS = [
+    name for name in PRESETS if issubclass(registry.resolve("model", name.partition("/")[0]), AudioAutoencoder)
+]
+every_sound_coder = pytest.mark.parametrize("preset", SOUND_CODERS)
 every_id_reader = pytest.mark.parametrize("preset", ID_READERS)
 
 
@@ -202,3 +207,23 @@ def test_reading_with_a_cache_is_reading_at_once(preset: str, parts: tuple[int, 
             logits = model.step(ids[:, start : start + part], cache)
             start += part
             torch.testing.assert_close(logits, expected[:, start - 1], atol=1e-5 * float(expected.abs().max()), rtol=0)
+
+
+@every_sound_coder
+@pytest.mark.parametrize("samples", [1, 700, 1500])
+def test_latents_have_their_frames_and_sound_its_samples(preset: str, samples: int) -> None:
+    model = make_clear_model(preset)
+    with torch.no_grad():
+        latents = model.encode(torch.randn(2, samples))
+        assert latents.shape == (2, model.latent_channels, model.frames(samples))
+        assert model.decode(latents, samples).shape == (2, samples)
+
+
+@every_sound_coder
+def test_latents_of_another_length_or_width_are_refused(preset: str) -> None:
+    model = make_clear_model(preset)
+    frames = model.frames(1500)
+    for shape in [(1, 4, frames + 1), (1, 4, frames - 1), (1, 5, frames), (4, frames)]:
+        found = "×".join(map(str, shape))
+        with pytest.raises(ValueError, match=rf"1500 samples have latents of B×4×{frames} .* got {found}$"):
+            model.decode(torch.zeros(shape), 1500)

@@ -288,7 +288,7 @@ def test_the_loss_is_the_mean_squared_error() -> None:
 def test_latents_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     model = make("small")
     assert model.frames(110_400) == 576
-    with pytest.raises(ConfigError, match="B×4×576 .* got " + "×".join(map(str, shape))):
+    with pytest.raises(ValueError, match="B×4×576 .* got " + "×".join(map(str, shape))):
         model.decode(torch.zeros(shape, dtype=torch.float64), 110_400)
 
 

@@ -184,31 +184,8 @@ class Autoencoder(AudioAutoencoder):
         return self._shorten(waveform)[0]
 
     def decode(self, latents: Tensor, samples: int) -> Tensor:
-        """Turn latents into sound.
-
-        Parameters
-        ----------
-        latents
-            float32 [B, Z, L].
-        samples
-            Length of the sound, S, with L = ``frames(S)``.
-
-        Returns
-        -------
-        Tensor
-            float32 [B, S].
-
-        Raises
-        ------
-        ConfigError
-            The latents are not of this model, or not of so many samples.
-        """
-        wanted = (self.latent_channels, self.frames(samples))
-        if latents.ndim != 3 or tuple(latents.shape[1:]) != wanted:
-            found = "×".join(str(size) for size in latents.shape)
-            raise ConfigError(
-                f"{samples} samples have latents of B×{wanted[0]}×{wanted[1]} (channels, frames); got {found}"
-            )
+        """Turn latents float32 [B, Z, L] into sound float32 [B, S] with L = ``frames(S)``."""
+        self.check_latents(latents, samples)
         return self._lengthen(latents, samples, [None] * len(self.layers))
 
     def forward(self, waveform: Tensor) -> Tensor:

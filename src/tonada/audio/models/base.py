@@ -68,7 +68,27 @@ class AudioAutoencoder(Model):
         -------
         Tensor
             float32 [B, S].
+
+        Raises
+        ------
+        ValueError
+            The latents are not of this model, or not of so many samples.
         """
+
+    def check_latents(self, latents: Tensor, samples: int) -> None:
+        """Make sure that latents are [B, Z, ``frames(samples)``]; every ``decode`` begins with it.
+
+        Raises
+        ------
+        ValueError
+            They are not.
+        """
+        wanted = (self.latent_channels, self.frames(samples))
+        if latents.ndim != 3 or tuple(latents.shape[1:]) != wanted:
+            found = "×".join(str(size) for size in latents.shape)
+            raise ValueError(
+                f"{samples} samples have latents of B×{wanted[0]}×{wanted[1]} (channels, frames); got {found}"
+            )
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Encode and decode: float32 [B, S] → [B, S]."""

@@ -188,7 +188,7 @@ class SpectralAutoencoder(AudioAutoencoder):
         return {"discriminator": list(self.discriminator.parameters()), "autoencoder": own}
 
     def frames(self, samples: int) -> int:
-        """Tell how many latent frames so many samples become: one for every hop begun, or a quarter of one."""
+        """Tell how many latent frames S samples become: the 1 + ⌊S / hop⌋ of the spectrum over stride, rounded up."""
         return -(-count_frames(samples, self.config.hop) // self.config.stride)
 
     def encode(self, waveform: Tensor) -> Tensor:
@@ -207,6 +207,7 @@ class SpectralAutoencoder(AudioAutoencoder):
 
     def decode(self, latents: Tensor, samples: int) -> Tensor:
         """Turn latents float32 [B, Z, L] into sound float32 [B, S] with L = ``frames(S)``."""
+        self.check_latents(latents, samples)
         frames = count_frames(samples, self.config.hop)
         features = self.decoder(self.from_latents(latents))[:, :, :frames]
         parts = self.write(features.transpose(1, 2)).transpose(1, 2)
