@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from tonada.audio.clip import Clip, read_clip, write_clip
-from tonada.audio.writing import FORMATS
+from tonada.audio.formats import FORMATS
 from tonada.errors import ConfigError, DataError
 
 

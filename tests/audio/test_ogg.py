@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from tonada.audio.clip import Clip, read_clip, write_clip
+from tonada.audio.formats import FORMATS
 from tonada.audio.ogg import _checksum, with_fixed_serial
-from tonada.audio.writing import FORMATS
 
 CLIP = Clip(samples=np.random.default_rng(1).uniform(-0.5, 0.5, (2, 50_000)).astype(np.float32), sample_rate=44_100)
 

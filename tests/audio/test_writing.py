@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tonada.audio.clip import Clip, read_clip, write_clip
-from tonada.audio.writing import FORMATS, ClipWriter
+from tonada.audio.formats import FORMATS
+from tonada.audio.writing import ClipWriter
 from tonada.errors import ConfigError, DataError
 
 SOUND = np.random.default_rng(1).uniform(-0.3, 0.3, (2, 150_000)).astype(np.float32)

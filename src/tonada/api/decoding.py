@@ -70,7 +70,7 @@ def decode(
     output
         Folder of the files.
     formats
-        "wav", "flac", "ogg", "mp3", "svg" (a spectrogram).
+        "wav", "flac", "ogg", "opus", "mp3", "svg" (a spectrogram).
     device
         "auto", "cpu", "cuda" or "mps".
     progress

@@ -128,7 +128,7 @@ def morph(
     whole
         Go on to the end of the longer song, the shorter one followed by silence; else both end with the shorter one.
     formats
-        "wav", "flac", "ogg", "mp3", "svg" (a spectrogram).
+        "wav", "flac", "ogg", "opus", "mp3", "svg" (a spectrogram).
     device
         "auto", "cpu", "cuda" or "mps".
     progress

@@ -44,7 +44,7 @@ def render_midi(
     output
         Folder of the files; each has the stem of its MIDI file.
     formats
-        "wav", "flac", "ogg", "mp3", "png", "svg".
+        "wav", "flac", "ogg", "opus", "mp3", "png", "svg".
     soundfont
         A sound font (.sf2 or .sf3); the piano that Tonada brings when None.
     progress

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tonada.audio.formats import FORMATS
 from tonada.errors import ConfigError, UnknownNameError
 
-SOUND_FORMATS = ("wav", "flac", "ogg", "mp3")
+SOUND_FORMATS = tuple(suffix.removeprefix(".") for suffix in FORMATS)
 PICTURE_FORMATS = ("png", "svg")
 COMPOSE_FORMATS = ("mid", *SOUND_FORMATS, *PICTURE_FORMATS, "json")
 RENDER_FORMATS = (*SOUND_FORMATS, *PICTURE_FORMATS)
@@ -57,7 +58,7 @@ class ComposeSettings:
     soundfont: str | None = None
     """Sound font (.sf2 or .sf3) for audio; the piano that Tonada brings when none is given."""
     formats: tuple[str, ...] = ("mid",)
-    """What to write, with commas between: mid, wav, flac, ogg, mp3, png, svg, json. The json is always written."""
+    """What to write, with commas between: mid, wav, flac, ogg, opus, mp3, png, svg, json. The json is always written."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
 

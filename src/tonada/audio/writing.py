@@ -11,20 +11,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tonada.audio.formats import FORMATS
 from tonada.audio.ogg import with_fixed_serial
 from tonada.audio.resampling import Resampler
 from tonada.audio.watched import WatchedFile
 from tonada.errors import ConfigError, DataError
 from tonada.files import atomic_path
-
-FORMATS = {
-    ".wav": ("WAV", "PCM_16"),
-    ".flac": ("FLAC", "PCM_16"),
-    ".ogg": ("OGG", "VORBIS"),
-    ".opus": ("OGG", "OPUS"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
-}
-"""What can be written: suffix → libsndfile's names of the container and of the encoding."""
 
 _OGG_CHANNELS = 255  # the library crashes when there are more
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)

@@ -32,7 +32,7 @@ def decode(
     output
         Folder of the files.
     formats
-        What to write, with commas between: wav, flac, ogg, mp3, svg (a spectrogram).
+        What to write, with commas between: wav, flac, ogg, opus, mp3, svg (a spectrogram).
     device
         Where to compute: auto, cpu, cuda or mps.
     json

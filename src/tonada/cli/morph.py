@@ -45,7 +45,7 @@ def morph(
     whole
         Go on to the end of the longer song, the shorter one followed by silence.
     formats
-        What to write, with commas between: wav, flac, ogg, mp3, svg (a spectrogram).
+        What to write, with commas between: wav, flac, ogg, opus, mp3, svg (a spectrogram).
     device
         Where to compute: auto, cpu, cuda or mps.
     json

@@ -43,7 +43,7 @@ def perturb(
     output
         Folder of the files: STEM_range0.75, STEM_strength0.1 …, and STEM_perturb.json with the figures.
     formats
-        What to write, with commas between: wav, flac, ogg, mp3, svg (a spectrogram).
+        What to write, with commas between: wav, flac, ogg, opus, mp3, svg (a spectrogram).
     device
         Where to compute: auto, cpu, cuda or mps.
     json

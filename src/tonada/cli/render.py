@@ -27,7 +27,7 @@ def render(
     output
         Folder of the files; each has the stem of its MIDI file.
     formats
-        What to write, with commas between: wav, flac, ogg, mp3, png, svg.
+        What to write, with commas between: wav, flac, ogg, opus, mp3, png, svg.
     soundfont
         Sound font (.sf2 or .sf3); the piano that Tonada brings when none is given.
     json
