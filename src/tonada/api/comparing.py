@@ -50,7 +50,20 @@ def compare_blocks(
 
 
 def log_mel_distance_nats(reference: Samples, estimate: Samples, sample_rate: int) -> float:
-    """Give the mean difference of two sounds' log-mel spectra, in nats, at any sample rate; see the metrics."""
+    """Give the mean difference of two sounds' log-mel spectra, as `tonada.audio.metrics` has it, at any sample rate.
+
+    Parameters
+    ----------
+    reference, estimate
+        float32 [S], equally long.
+    sample_rate
+        In Hz.
+
+    Returns
+    -------
+    float
+        In nats.
+    """
     from tonada.audio.metrics import log_mel_distance_nats
 
     def measure(first: Samples, second: Samples) -> dict[str, float]:

@@ -119,7 +119,7 @@ def perturb(
     dimensions, range, add, strength, threshold, seed
         As `PerturbSettings` says.
     formats
-        "wav", "flac", "ogg", "mp3", "svg" (a spectrogram).
+        "wav", "flac", "ogg", "opus", "mp3", "svg" (a spectrogram).
     device
         "auto", "cpu", "cuda" or "mps".
     progress
@@ -207,33 +207,6 @@ def perturb_each(
             yield Failure(name=str(path), error=error)
 
 
-def safe_radius(strengths: Sequence[float], distances_nats: Sequence[float], threshold_nats: float) -> float | None:
-    """Find how strong a change may be before it is heard as more than a threshold.
-
-    Parameters
-    ----------
-    strengths
-        That were tried, ascending.
-    distances_nats
-        What they led to.
-    threshold_nats
-        Distance to stay below.
-
-    Returns
-    -------
-    float
-        Where straight lines through the points, from (0, 0), first reach the threshold; the greatest strength where
-        they do not; None without strengths.
-    """
-    before = (0.0, 0.0)
-    for strength, distance in zip(strengths, distances_nats, strict=True):
-        if distance >= threshold_nats:
-            share = (threshold_nats - before[1]) / (distance - before[1])
-            return before[0] + share * (strength - before[0])
-        before = (strength, distance)
-    return before[0] if strengths else None
-
-
 def _perturb(
     path: Path,
     loaded: LoadedAutoencoder,
@@ -245,7 +218,7 @@ def _perturb(
 ) -> Perturbation:
     import numpy as np
 
-    from tonada.audio.latents.editing import replace_dimensions, shake
+    from tonada.audio.latents.editing import replace_dimensions, safe_radius, shake
     from tonada.audio.latents.streaming import decode_whole, encode_whole
 
     model, rate = loaded.model, loaded.model.sample_rate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tonada.audio.latents.editing import choose_dimensions, interpolate, replace_dimensions, shake
+from tonada.audio.latents.editing import choose_dimensions, interpolate, replace_dimensions, safe_radius, shake
 from tonada.errors import ConfigError, UnknownNameError
 
 
@@ -107,3 +107,10 @@ def test_noise_is_in_units_of_each_dimensions_spread() -> None:
     np.testing.assert_array_equal(shake(latents, [1, 2], 0.0, seed=1), latents)
     given = shake(latents, [0], 1.0, seed=1, scale=np.array([7.0, 0, 0])) - latents
     assert given[:, 0].std() == pytest.approx(7, rel=0.03)
+
+
+def test_the_safe_radius() -> None:
+    assert safe_radius([1, 2, 4], [0.1, 0.3, 0.5], 0.4) == pytest.approx(3)
+    assert safe_radius([1, 2], [0.5, 0.1], 0.25) == pytest.approx(0.5)  # what comes back later does not count
+    assert safe_radius([1, 2], [0.1, 0.2], 0.4) == 2
+    assert safe_radius([], [], 0.4) is None

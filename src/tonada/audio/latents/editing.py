@@ -22,7 +22,15 @@ _PARALLEL = 1e-4
 
 
 def interpolate_linear(a: Latents, b: Latents, share: float) -> Latents:
-    """Go straight from ``a`` to ``b``, frame by frame: ``(1 − share) · a + share · b``; exact at 0 and 1."""
+    """Go straight from ``a`` to ``b``, frame by frame.
+
+    Parameters
+    ----------
+    a, b
+        float32 [L, Z].
+    share
+        0 gives ``a`` and 1 gives ``b``, exactly; between them ``(1 − share) · a + share · b``.
+    """
     return ((1.0 - share) * a.astype(np.float64) + share * b.astype(np.float64)).astype(np.float32)
 
 
@@ -160,3 +168,30 @@ def shake(
     chosen = list(dimensions)
     changed[:, chosen] += np.float32(strength) * spread[chosen].astype(np.float32) * noise[:, chosen]
     return changed
+
+
+def safe_radius(strengths: Sequence[float], distances_nats: Sequence[float], threshold_nats: float) -> float | None:
+    """Find how strong a change may be before it is heard as more than a threshold.
+
+    Parameters
+    ----------
+    strengths
+        That were tried, ascending.
+    distances_nats
+        What they led to.
+    threshold_nats
+        Distance to stay below.
+
+    Returns
+    -------
+    float
+        Where straight lines through the points, from (0, 0), first reach the threshold; the greatest strength where
+        they do not; None without strengths.
+    """
+    before = (0.0, 0.0)
+    for strength, distance in zip(strengths, distances_nats, strict=True):
+        if distance >= threshold_nats:
+            share = (threshold_nats - before[1]) / (distance - before[1])
+            return before[0] + share * (strength - before[0])
+        before = (strength, distance)
+    return before[0] if strengths else None
