@@ -17,9 +17,9 @@ from conftest import Outcome, Run, names
 from midi_files import ONE_NOTE
 from tonada import registry
 from tonada.api.inputs import Failure
-from tonada.api.perturbing import safe_radius
 from tonada.api.settings import NOTES_MODEL, SOUND_MODEL
 from tonada.audio.clip import Clip, read_clip, write_clip
+from tonada.audio.latents.editing import replace_dimensions, safe_radius
 from tonada.audio.latents.files import facts_path, read_facts
 from tonada.audio.latents.streaming import decode_whole, encode_whole
 from tonada.checkpoint import load_tensors, save_tensors
@@ -120,6 +120,25 @@ def test_the_check_measures_what_it_writes(model: Path, tonada: Run) -> None:
     for name, value in measured.items():  # 16 bits lie between
         assert told["metrics"][name] == pytest.approx(value, rel=0.02, abs=0.02)
     assert json.loads(tonada("encode", "song.wav", "--model", model, "--json").out)[0]["metrics"] is None
+
+
+def test_formats_without_a_check_are_refused(model: Path, tonada: Run) -> None:
+    tone("song.wav")
+    one_line(tonada("encode", "song.wav", "--model", model, "-o", "out", "-f", "flac,svg"), 2, "flac, svg", "--check")
+    assert not Path("out").exists()
+
+
+def test_opus_is_offered(model: Path, tonada: Run) -> None:
+    tone("song.wav")
+    outcome = tonada("encode", "song.wav", "--model", model, "--check", "-f", "opus")
+    assert outcome.lines[2] == "song_decoded.opus"
+    assert read_clip(Path("song_decoded.opus")).samples.shape[1] == 4000
+    for verb in ("encode", "decode", "morph", "perturb", "generate", "render", "compose"):
+        assert "opus" in tonada(verb, "--help").out
+
+
+def test_the_help_of_generate_names_what_it_takes(tonada: Run) -> None:
+    assert tonada("generate", "--help").lines[0] == "Usage: tonada generate [OPTIONS] [SONGS...]"
 
 
 def test_one_sample_is_a_song(model: Path, tonada: Run) -> None:
@@ -407,8 +426,6 @@ def test_dimensions_that_are_not_asked_for_stay(model: Path, tonada: Run) -> Non
     tonada("perturb", "song.wav", "--model", model, "--dimensions", "1", "--range", "0.75", "--strength=")
     net = strided_autoencoder.build()
     latents = encode_whole(net, samples_of("song.wav"))
-    from tonada.audio.latents.editing import replace_dimensions
-
     expected = decode_whole(net, replace_dimensions(latents, [1], 0.75, seed=1), 4000)
     np.testing.assert_allclose(samples_of("song_range0.75.wav"), np.clip(expected, -1, 1), atol=1e-4)
 
@@ -433,13 +450,6 @@ def test_perturbations_that_cannot_be(arguments: list[str], words: list[str], mo
     tone("song.wav")
     one_line(tonada("perturb", "song.wav", "--model", model, "-o", "out", *arguments), 2, *words)
     assert not Path("out").exists()
-
-
-def test_the_safe_radius() -> None:
-    assert safe_radius([1, 2, 4], [0.1, 0.3, 0.5], 0.4) == pytest.approx(3)
-    assert safe_radius([1, 2], [0.5, 0.1], 0.25) == pytest.approx(0.5)  # what comes back later does not count
-    assert safe_radius([1, 2], [0.1, 0.2], 0.4) == 2
-    assert safe_radius([], [], 0.4) is None
 
 
 # --- generate ----------------------------------------------------------------------------------------------------

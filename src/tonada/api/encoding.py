@@ -26,7 +26,7 @@ from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_
 from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import model_reference, relative_path
 from tonada.api.writing import all_or_none
-from tonada.errors import DataError
+from tonada.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,7 @@ def encode(
     model: str | Path = SOUND_MODEL,
     output: str | Path = ".",
     check: bool = False,
-    formats: Sequence[str] = ("wav",),
+    formats: Sequence[str] = (),
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Batch[Encoding]:
@@ -94,7 +94,8 @@ def encode(
     check
         Decode again, write what comes out, and measure how far it is from the song.
     formats
-        What that is written as: "wav", "flac", "ogg", "mp3", "svg" (a picture of both).
+        What that is written as: "wav", as which it is where none is named, "flac", "ogg", "opus", "mp3", "svg" (a
+        picture of both).
     device
         "auto", "cpu", "cuda" or "mps".
     progress
@@ -109,7 +110,7 @@ def encode(
     UnknownNameError
         There is no such format.
     ConfigError
-        The model is no autoencoder, or the device is not there.
+        Formats were named and no check was asked for, the model is no autoencoder, or the device is not there.
     CheckpointError
         There is no such model, or it cannot be loaded.
     ResourceError
@@ -126,7 +127,7 @@ def encode_each(
     model: str | Path,
     output: str | Path = ".",
     check: bool = False,
-    formats: Sequence[str] = ("wav",),
+    formats: Sequence[str] = (),
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Iterator[Encoding | Failure]:
@@ -142,7 +143,10 @@ def encode_each(
     Encoding or Failure
         One for each song.
     """
-    check_formats(tuple(formats), DECODED_FORMATS)
+    wanted = tuple(formats) or ("wav",)
+    check_formats(wanted, DECODED_FORMATS)
+    if formats and not check:
+        raise ConfigError(f"{', '.join(formats)}: latents are written as npy; to hear them again, take --check")
     folder = Path(output)
     check_output(folder)
     paths = find_inputs(songs, "sound file")
@@ -160,7 +164,7 @@ def encode_each(
                 progress(before + share, len(paths), name)
 
         try:
-            yield _encode(path, loaded, folder / stem, formats if check else (), listen)
+            yield _encode(path, loaded, folder / stem, wanted if check else (), listen)
         except DataError as error:
             yield Failure(name=str(path), error=error)
 

@@ -38,6 +38,9 @@ EPILOGUE = (
     "5 training diverged, 6 out of memory or disk, 7 some inputs failed, 130 interrupted (what there was is kept)."
 )
 
+USAGES = {generate: "Usage: tonada generate [OPTIONS] [SONGS...]"}
+"""Where cyclopts would only say ARGS."""
+
 
 def make_app() -> App:
     """Build the command line."""
@@ -67,7 +70,8 @@ def make_app() -> App:
     )
     for group, functions in commands:
         for place, function in enumerate(functions):
-            app.command(function, group=group, sort_key=place, help_epilogue="")
+            usage = USAGES.get(function)
+            app.command(function, group=group, sort_key=place, help_epilogue="", usage=usage)
     tables: tuple[tuple[str, str, dict[str, Callable[..., int | None]]], ...] = (
         ("model", "Models: those that Tonada brings, and yours.", {"list": model_list, "info": model_info}),
         ("runs", "Training runs.", {"list": runs_list, "show": runs_show}),

@@ -18,7 +18,7 @@ def encode(
     model: str = SOUND_MODEL,
     output: Annotated[Path, Parameter(alias="-o")] = Path(),
     check: bool = False,
-    formats: Formats = ("wav",),
+    formats: Formats = (),
     device: str = "auto",
     json: Json = False,
 ) -> int:
@@ -35,7 +35,7 @@ def encode(
     check
         Decode again to STEM_decoded, and print how far that is from the song.
     formats
-        What that is written as, with commas between: wav, flac, ogg, mp3, svg (a picture of both).
+        What --check writes, with commas between: wav (if you name none), flac, ogg, opus, mp3, svg (a picture of both).
     device
         Where to compute: auto, cpu, cuda or mps.
     json

@@ -37,8 +37,7 @@ def generate(
     Parameters
     ----------
     songs
-        Sound files, folders, patterns, or - to read names from stdin: a prior is fitted to them. Without any, the
-        fitted prior is the one in the model's folder.
+        Sound files, folders, patterns, or - to read names from stdin, to fit a prior to; else the model's own is taken.
     model
         Name of an autoencoder that Tonada brings, or path of a model or run folder.
     output
@@ -46,7 +45,7 @@ def generate(
     save_prior
         Where to write the prior that was fitted; prior.safetensors in the model's folder is found again.
     formats
-        What to write, with commas between: wav, flac, ogg, mp3, svg (a spectrogram), npy (the latents).
+        What to write, with commas between: wav, flac, ogg, opus, mp3, svg (a spectrogram), npy (the latents).
     device
         Where to compute: auto, cpu, cuda or mps.
     json
