@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import os.path
+from pathlib import Path, PurePosixPath
 
 from tonada.sources import Columns, Kind, SourceFile
 
@@ -26,7 +27,8 @@ def label_of(file: SourceFile) -> str:
     if file.facts.get("label"):
         return file.facts["label"]
     if file.member is None:
-        return file.container.resolve().parent.name
+        # Where the file's name stands, not where a link leads: links often point into a store named by hashes.
+        return Path(os.path.normpath(file.container.absolute())).parent.name
     return PurePosixPath(file.member).parent.name or file.container.stem
 
 
