@@ -141,7 +141,7 @@ def test_figures_are_json(explored: Exploration) -> None:
     assert [model["name"] for model in told["models"]] == ["cosine-24", "cosine-8", "cosine-2"]
     assert set(told["models"][0]["pooled"]["components"]) == {"80%", "90%", "95%", "99%"}
     assert told["models"][0]["scores"]["si_sdr_db"].keys() == {"value", "low", "high"}
-    assert told["mfcc"]["at_elbow"]["agreement"]["homogeneity"]["value"] > 0.9
+    assert told["mfcc"]["division"]["agreement"]["homogeneity"]["value"] > 0.9
     assert told["made_with"].keys() >= {"torch", "scikit-learn"}
     assert told["split"] == ["validation", "test"]
 

@@ -14,8 +14,8 @@ from tonada.audio.evaluation.reconstruction import METRICS, measure_reconstructi
 from tonada.audio.metrics import si_sdr_db, stft_distance
 from tonada.audio.models.autoencoder import Autoencoder, AutoencoderConfig
 from tonada.audio.models.base import AudioAutoencoder
-from tonada.audio.reconstruction import LatentUse, decoded_pairs, measure_latent, reconstruct, score_reconstruction
 from tonada.audio.transforms.waveform import WaveformTransform
+from tonada.audio.validation import LatentUse, decoded_pairs, measure_latent, reconstruct, score_reconstruction
 from tonada.data import Piece
 from tonada.errors import ConfigError
 from tonada.model import Batch, Losses

@@ -11,7 +11,7 @@ from tonada.audio.clip import Clip
 from tonada.audio.latents.between import go_between
 from tonada.audio.latents.exploration import Song, choose, cut_parts, describe, explore_model, first_of_each
 from tonada.audio.latents.findings import Source
-from tonada.audio.latents.health import measure_health
+from tonada.audio.latents.health import count_active, measure_health
 from tonada.audio.latents.pooling import pool
 from tonada.audio.latents.survey import METRICS, survey
 from tonada.audio.metrics import compare
@@ -143,15 +143,24 @@ def test_dead_channels_and_effective_dimensions() -> None:
     assert (found.channels, found.active) == (4, 3)
     assert found.effective == pytest.approx(3, rel=0.01)
     assert found.spread == pytest.approx((2, 2, 2, 0.001), rel=0.05)
-    assert measure_health(frames, distances, active_spread=3.0).active == 0
+    assert measure_health([0.01 * clip for clip in frames], distances).active == 3
+    assert measure_health([0.01 * clip for clip in frames], distances, variational=True).active == 0
     assert measure_health([np.zeros((5, 2), np.float32)], distances).active == 0
+
+
+def test_a_channel_is_active_against_the_prior_or_else_the_greatest_one() -> None:
+    deviation = np.array([0.05, 0.3, 40.0, 0.0])
+    assert count_active(deviation, variational=True) == 2
+    assert count_active(deviation, variational=False) == 1
+    assert count_active(deviation[:2], variational=False) == 2
 
 
 def test_variational_models_are_measured_against_their_prior() -> None:
     class Quiet(CosineAutoencoder):
         """Its latents are small, and its prior says that this is too small."""
 
-        posterior = None
+        def posterior(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return self.encode(waveform), torch.zeros(())
 
         def encode(self, waveform: torch.Tensor) -> torch.Tensor:
             return super().encode(waveform) * 1e-3

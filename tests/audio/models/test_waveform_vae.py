@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
-from tonada.audio.models.health import active_dimensions, divergence, kl_per_dimension
+from tonada.audio.models.posterior import divergence, kl_per_dimension
 from tonada.audio.models.waveform_vae import WaveformVAE
 
 
@@ -67,13 +66,3 @@ def test_divergence_of_known_distributions(mean: float, variance: float, nats: f
 def test_nats_are_told_channel_by_channel() -> None:
     mean = torch.tensor([0.0, 1.0, 2.0])[None, :, None].expand(4, 3, 10)
     assert torch.allclose(kl_per_dimension(mean, torch.zeros(4, 3, 10)), torch.tensor([0.0, 0.5, 2.0]))
-
-
-def test_active_dimensions_move_with_the_sound() -> None:
-    steady: Tensor = torch.full((5, 1, 40), 7.0)
-    slight, clear = (torch.randn(5, 1, 40) * spread for spread in (0.05, 0.3))
-    between_clips = torch.arange(5.0)[:, None, None].expand(5, 1, 40)
-    means = torch.cat((steady, slight, clear, between_clips), dim=1)
-    assert active_dimensions(means) == 2
-    assert active_dimensions(means, threshold=0.01) == 3
-    assert active_dimensions(means[:, :1]) == 0

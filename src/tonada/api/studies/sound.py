@@ -18,8 +18,8 @@ from tonada.audio.batches import CropBatches, SoundAugmentation
 from tonada.audio.clip import Clip, write_clip
 from tonada.audio.evaluation.reconstruction import Reconstruction, measure_reconstruction
 from tonada.audio.models.base import AudioAutoencoder
-from tonada.audio.reconstruction import NEARLY_SILENT, reconstruct, score_reconstruction
 from tonada.audio.transforms.waveform import WaveformTransform
+from tonada.audio.validation import NEARLY_SILENT, reconstruct, score_reconstruction
 from tonada.data import Dataset, Piece
 from tonada.errors import ConfigError
 from tonada.model import Model

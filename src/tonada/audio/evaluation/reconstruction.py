@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tonada.audio.clip import Clip
 from tonada.audio.metrics import compare
 from tonada.audio.models.base import AudioAutoencoder
-from tonada.audio.reconstruction import LatentUse, Precision, decoded_pairs, measure_latent
+from tonada.audio.validation import LatentUse, Precision, decoded_pairs, measure_latent
 from tonada.codec import Codec
 from tonada.data import Piece
 from tonada.errors import ConfigError

@@ -107,10 +107,10 @@ class Space:
     scan
         k-means for several numbers.
     clusters
-        int64 [N] at the elbow, or, where there is none, at the number of labels.
-    at_elbow, at_labels
-        The division shown by ``clusters``, and the one into as many clusters as there are labels; None where there are
-        too few clips.
+        int64 [N] at the elbow, or, where there is none, at the number nearest to that of the labels.
+    division, at_labels
+        The division that ``clusters`` shows, and the one into as many clusters as there are labels; None where there
+        are too few clips.
     probe
         What can be read linearly; None where labels have too few tracks.
     follows
@@ -127,7 +127,7 @@ class Space:
     trust: Mapping[str, float]
     scan: Scan
     clusters: Groups
-    at_elbow: Clustering | None
+    division: Clustering | None
     at_labels: Clustering | None
     probe: Probe | None
     follows: Mapping[str, float]
@@ -248,7 +248,7 @@ def _analyse(
     number = scan.elbow or min(assigned, key=lambda one: abs(one - labels), default=0)
     views = {"components": plane} | ({} if neighbours is None else {"neighbours": neighbours})
 
-    def division(count: int) -> Clustering | None:
+    def divide(count: int) -> Clustering | None:
         if count not in assigned:
             return None
         told = labels > 1
@@ -276,8 +276,8 @@ def _analyse(
         trust={name: trustworthiness(whole, view) for name, view in views.items()},
         scan=scan,
         clusters=assigned.get(number, np.zeros(len(clustered), dtype=np.int64)),
-        at_elbow=division(number),
-        at_labels=division(labels),
+        division=divide(number),
+        at_labels=divide(labels),
         probe=probe,
         follows=_follows(plane, clips),
     )

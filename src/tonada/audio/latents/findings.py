@@ -205,8 +205,8 @@ class Findings:
                 "values_per_second": model.values_per_second,
                 "compression": model.compression,
                 **{metric: estimate.value for metric, estimate in model.scores.items()},
-                "clusters": model.pooled.at_elbow.number if model.pooled.at_elbow else None,
-                "silhouette": model.pooled.at_elbow.silhouette if model.pooled.at_elbow else None,
+                "clusters": model.pooled.division.number if model.pooled.division else None,
+                "silhouette": model.pooled.division.silhouette if model.pooled.division else None,
                 "probe": model.pooled.probe.accuracy.value if model.pooled.probe else None,
                 "active": f"{model.health.active} of {model.channels}" if model.health else None,
             }
@@ -287,5 +287,5 @@ def _model_figures(model: ModelFindings) -> dict[str, Any]:
 
 
 def _space_figures(space: Space) -> dict[str, Any]:
-    plain = ("dimensions", "variance", "components", "clustered", "trust", "scan", "at_elbow", "at_labels", "probe")
+    plain = ("dimensions", "variance", "components", "clustered", "trust", "scan", "division", "at_labels", "probe")
     return {**{name: getattr(space, name) for name in plain}, "follows": space.follows}

@@ -18,7 +18,7 @@ from tonada.audio.latents.health import Health, measure_health
 from tonada.audio.latents.pooling import pool
 from tonada.audio.latents.streaming import decode_whole, encode_whole
 from tonada.audio.metrics import compare, stft_distance
-from tonada.audio.models.health import ACTIVE_SPREAD
+from tonada.audio.models.posterior import Variational
 from tonada.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -135,9 +135,7 @@ def _health(
         }
         for name, values in taken.items():
             distances[name].append(stft_distance(original, _decode(model, values, samples)))
-    # The prior gives latents of a variational model a scale, so that a small spread says something by itself.
-    active_spread = ACTIVE_SPREAD if hasattr(model, "posterior") else None
-    return measure_health(latents, distances, active_spread=active_spread)
+    return measure_health(latents, distances, variational=isinstance(model, Variational))
 
 
 def _decode(model: AudioAutoencoder, latents: NDArray[np.float32], samples: int) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
-from tonada.audio.models.health import kl_per_dimension
+from tonada.audio.models.posterior import kl_per_dimension
 from tonada.audio.models.spectral import RECIPE, SpectralAutoencoder, SpectralConfig
 from tonada.errors import ConfigError
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from tonada.audio.models.autoencoder import Autoencoder, AutoencoderConfig
-from tonada.audio.models.health import divergence
+from tonada.audio.models.posterior import divergence
 from tonada.model import Batch, Losses
 
 

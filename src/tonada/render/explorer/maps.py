@@ -111,11 +111,11 @@ def cluster_tables(findings: Findings) -> str:
         ],
         caption="Principal components that hold so much of the variance, and how many of them were clustered.",
     )
-    at_elbow = [(name, space.at_elbow) for name, space in spaces if space.at_elbow is not None]
+    divisions = [(name, space.division) for name, space in spaces if space.division is not None]
     at_labels = [(name, space.at_labels) for name, space in spaces if space.at_labels is not None]
     return (
         dimensions
-        + _agreement(at_elbow, "At the elbow of each (without an elbow: as many clusters as genres).")
+        + _agreement(divisions, "At the elbow of each (without an elbow: as many clusters as genres).")
         + _agreement(at_labels, f"With as many clusters as genres, {len(findings.labels)}.")
     )
 

@@ -86,7 +86,7 @@ def judge_map(space: Space) -> str:
 
 def judge_clusters(space: Space) -> str:
     """Say in a sentence whether clusters are genres."""
-    division = space.at_elbow
+    division = space.division
     if division is None or not division.agreement:
         return "There are too few clips or genres to compare clusters with genres."
     found, chance = division.agreement["adjusted_rand"], division.chance["adjusted_rand"]

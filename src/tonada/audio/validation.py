@@ -8,30 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tonada.audio.latents.health import count_active
 from tonada.audio.metrics import si_sdr_db, stft_distance
 from tonada.audio.models.base import AudioAutoencoder
-from tonada.audio.models.health import active_dimensions, kl_per_dimension
+from tonada.audio.models.posterior import Variational, kl_per_dimension
 
 Precision = Literal["fp32", "bf16"]
 NEARLY_SILENT = 0.05
 """An output whose root mean square is below this share of the input's has collapsed."""
 _BATCH = 8
-
-
-@runtime_checkable
-class Variational(Protocol):
-    """A model that knows how sure its latents are."""
-
-    def posterior(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        """Give mean and log-variance of the latents, each float [B, Z, L], of a waveform float32 [B, S]."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +33,7 @@ class LatentUse:
     Attributes
     ----------
     active_dimensions
-        Those whose mean moves with the sound.
+        Those whose mean moves with the sound: `tonada.audio.latents.health.count_active`.
     kl_nats
         The divergence from N(0, 1) of each dimension, in nats per frame, the greatest first.
     """
@@ -145,7 +137,7 @@ def measure_latent(
         log_variances.append(log_variance.float().cpu())
     frames, spreads = torch.cat(means, dim=2), torch.cat(log_variances, dim=2)
     return LatentUse(
-        active_dimensions=active_dimensions(frames),
+        active_dimensions=count_active(frames.std(dim=(0, 2), correction=0).numpy(), variational=True),
         kl_nats=tuple(sorted(kl_per_dimension(frames, spreads).tolist(), reverse=True)),
     )
 

@@ -1,14 +1,22 @@
-"""Whether a variational latent is used: active dimensions and nats. Whether the output is silence, the scores tell.
+"""What a variational model says of its latents, mean and log-variance, and what that costs in nats.
 
 Axes: B batch · Z latent channels · L frames.
 """
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 from torch import Tensor
 
-ACTIVE_SPREAD = 0.1
-"""Standard deviation of a dimension's mean, over the data, from which on it counts as active."""
+
+@runtime_checkable
+class Variational(Protocol):
+    """A model that knows how sure its latents are."""
+
+    def posterior(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """Give mean and log-variance of the latents, each float [B, Z, L], of a waveform float32 [B, S]."""
+        ...
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -30,16 +38,3 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 def kl_per_dimension(mean: Tensor, log_variance: Tensor) -> Tensor:
     """Give the mean divergence of each latent channel: float [B, Z, L] → [Z], in nats per frame."""
     return divergence(mean, log_variance).mean(dim=(0, 2))
-
-
-def active_dimensions(means: Tensor, threshold: float = ACTIVE_SPREAD) -> int:
-    """Count the latent channels whose mean moves with the sound (after Burda et al. 2016, section 5).
-
-    Parameters
-    ----------
-    means
-        float [B, Z, L], of many clips.
-    threshold
-        Least standard deviation over clips and frames.
-    """
-    return int((means.transpose(0, 1).flatten(1).std(dim=1, correction=0) > threshold).sum())
