@@ -178,6 +178,11 @@ def test_the_longest_of_those_that_contain_each_other_stays() -> None:
     assert {str(row["name"]): row["kept"] for row in result.rows} == {"b": "yes", "c": "no", "d": "yes"}
 
 
+def test_a_copy_of_one_that_goes_is_replaced_by_what_replaces_it() -> None:
+    clips = [clip("a", 10.0), clip("b", 10.0, digest="a"), clip("c", 30.0)]
+    assert judge(clips, [repeat(0, 2)]).dropped == {0: 2, 1: 2}
+
+
 @pytest.mark.parametrize(("share", "errors"), [(0.5, 0.1), (1.0, 0.25)])
 def test_parts_and_variations_stay_and_are_joined(share: float, errors: float) -> None:
     result = judge([clip("a"), clip("b")], [repeat(0, 1, share, errors)])

@@ -70,6 +70,8 @@ def judge(clips: Sequence[Excerpt], repeats: Sequence[Repeat]) -> Recurrence:
                 break
         else:
             kept.add(place)
+    # A copy of one that goes is replaced by what replaces that one.
+    dropped = {place: dropped.get(other, other) for place, other in dropped.items()}
     joined = list(dropped.items())
     for repeat in repeats:
         joined.append((repeat.a, repeat.b))
