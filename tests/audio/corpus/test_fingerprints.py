@@ -5,18 +5,22 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from sound_files import sound_bytes
-from tonada.audio.corpus.excerpts import Excerpt
+from tonada.audio.corpus import matching, preparation
+from tonada.audio.corpus.excerpts import Excerpt, Taken
 from tonada.audio.corpus.fingerprints import BANDS, fingerprint, frame_s
 from tonada.audio.corpus.matching import Repeat, find_repeats
+from tonada.audio.corpus.reading import Reading
 from tonada.audio.corpus.repeats import judge
 from tonada.audio.resampling import resample
 from tonada.seeding import rng
+from tonada.sources import SourceFile
 from tunes import RATE, tune
 
 SECONDS = 10.0
@@ -140,6 +144,56 @@ def test_other_sample_rates(sample_rate: int) -> None:
         return
     assert [(repeat.a, repeat.b) for repeat in found] == [(1, 2)]
     assert found[0].offset_s == pytest.approx(3.0, abs=2 * frame_s(sample_rate))
+
+
+def made_up(name: str, frames: int) -> np.ndarray:
+    """Give a fingerprint of random bits, which are as good as a recording's to the search."""
+    return rng(5, name).integers(1, 2**32, size=frames, dtype=np.uint32)
+
+
+def altered(prints: np.ndarray, share: float = 0.05) -> np.ndarray:
+    """Flip a share of the bits, as lossy coding does."""
+    flips = rng(6, "flips").random((len(prints), 32)) < share
+    return prints ^ (flips @ (np.uint32(1) << np.arange(32, dtype=np.uint32)))
+
+
+def test_an_altered_copy_is_found_among_many_equal_ones() -> None:
+    """The copies are of as many tracks; all are of one recording, and one stays."""
+    same, other = made_up("one", 400), made_up("other", 400)
+    prints = [same] * 60 + [altered(same), other]
+    taken = [
+        Taken(
+            SourceFile(name=f"{place}.wav", collection="copies", container=Path(f"{place}.wav")),
+            Excerpt(
+                name=f"{place}.wav",
+                label="jazz",
+                track=f"track {place}",
+                seconds=30.0,
+                digest="same" if place < 60 else f"{place}",
+            ),
+            Reading(seconds=30.0, prints=each),
+        )
+        for place, each in enumerate(prints)
+    ]
+    settled = preparation._settle(taken, [], sample_rate=RATE, seed=0, shares=(0.1, 0.1))
+    assert [one.file.name for one, _ in settled.kept] == ["0.wav", "61.wav"]
+    assert {(row["name"], row["other"]) for row in settled.skipped} == {(f"{n}.wav", "0.wav") for n in range(1, 61)}
+    assert [row["name"] for row in settled.duplicates if row["what"] == "same excerpt"] == ["60.wav"]
+
+
+def test_a_loop_is_found_although_its_frames_recur_often() -> None:
+    """20 frames 30 times over: every value is in two clips, but in some 60 places."""
+    loop = np.tile(made_up("loop", 20), 30)
+    (found,) = find_repeats([loop, made_up("other", 600), altered(loop, 0.01)], RATE)
+    assert (found.a, found.b) == (0, 2)
+    assert found.share > 0.9
+
+
+def test_what_is_common_to_too_many_clips_is_no_candidate() -> None:
+    """Equal frames in 48 clips pair them all, in 49 none."""
+    commonplace = made_up("commonplace", 20)
+    assert len({found[:2] for found in matching._candidates([commonplace] * 48)}) == 48 * 47 // 2
+    assert matching._candidates([commonplace] * 49) == []
 
 
 def test_nothing_to_compare() -> None:

@@ -29,7 +29,7 @@ BLOCK_FRAMES = 256
 MOST_ERRORS = 0.35
 """With a smaller share of differing bits two blocks are of one recording; the paper's threshold."""
 
-_COMMON = 48  # a frame of more clips than this is a commonplace
+_COMMON = 48  # a frame of more clips than this is a commonplace; more places than this are thinned to one a clip
 _LEAST_HITS = 4  # frames in common at one distance that make a candidate
 _OFFSETS = 3  # distances tried for a pair of clips
 _BESIDE = 2  # and so many frames beside each
@@ -67,7 +67,8 @@ def find_repeats(prints: Sequence[Prints], sample_rate: int) -> list[Repeat]:
     Parameters
     ----------
     prints
-        What `fingerprint` gives, one per clip.
+        What `fingerprint` gives, one per clip. Clips with the same samples should be given once, the others as empty:
+        among dozens of copies everything is commonplace.
     sample_rate
         Of the clips, in Hz.
 
@@ -135,6 +136,8 @@ def _pairs(prints: Sequence[Prints], turn: int, turns: int) -> NDArray[np.int64]
     value = value[order]
     owner = np.repeat(np.arange(len(prints)), owners)[order]
     time = np.concatenate([np.empty(0, dtype=np.int64), *times])[order]
+    kept = _telling(value, owner)
+    value, owner, time = value[kept], owner[kept], time[kept]
     starts = np.flatnonzero(np.append(True, value[1:] != value[:-1])[: len(value)])
     spread = np.diff(np.append(starts, len(value)))
     found: list[NDArray[np.int64]] = [np.empty(0, dtype=np.int64)]
@@ -148,6 +151,20 @@ def _pairs(prints: Sequence[Prints], turn: int, turns: int) -> NDArray[np.int64]
             distance = np.clip(time[a] - time[b], 1 - _REACH, _REACH - 1) + _REACH
             found.append((owner[a] * len(prints) + owner[b]) * (2 * _REACH) + distance)
     return np.concatenate(found)
+
+
+def _telling(value: Prints, owner: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the places worth pairing, at most ``_COMMON`` of a value; values rise, and owners among equal values.
+
+    A value of too many clips tells nothing. One of few clips that recurs often in them, as in a loop, is counted where
+    it comes first in each: else a pair for every two places would outgrow memory.
+    """
+    changes = np.append(True, value[1:] != value[:-1])[: len(value)]
+    is_first = changes | np.append(True, owner[1:] != owner[:-1])[: len(value)]
+    group = np.cumsum(changes) - 1
+    clips = np.bincount(group, is_first)[group]
+    telling: NDArray[np.bool_] = (clips <= _COMMON) & (is_first | (np.bincount(group)[group] <= _COMMON))
+    return telling
 
 
 def _mixed(prints: Prints) -> Prints:

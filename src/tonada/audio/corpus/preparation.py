@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tonada.audio.corpus.encoding import encode_all, spilled
@@ -18,7 +19,7 @@ from tonada.audio.corpus.gtzan import REASON, gtzan_number, is_faulty
 from tonada.audio.corpus.kind import AUDIO, label_of, track_of
 from tonada.audio.corpus.matching import find_repeats
 from tonada.audio.corpus.reading import POOL_FROM, Reading, SegmentReader, build_transform, is_unscaled
-from tonada.audio.corpus.repeats import judge
+from tonada.audio.corpus.repeats import first_of_each, judge
 from tonada.audio.corpus.report import AudioReport, catalogue_row, label_rows, totals_of, warnings_of
 from tonada.audio.corpus.splits import assign
 from tonada.config import to_mapping
@@ -166,7 +167,12 @@ def _settle(
 ) -> _Settled:
     """Drop what recurs, and give every clip that stays its split."""
     excerpts = [one.excerpt for one in taken]
-    recurring = judge(excerpts, find_repeats([one.reading.prints for one in taken], sample_rate))
+    nothing = np.empty(0, dtype=np.uint32)
+    prints = [
+        one.reading.prints if first == place else nothing
+        for place, (one, first) in enumerate(zip(taken, first_of_each(excerpts), strict=True))
+    ]
+    recurring = judge(excerpts, find_repeats(prints, sample_rate))
     places = [place for place in range(len(taken)) if place not in recurring.dropped]
     splits = assign(excerpts, recurring.joined, seed=seed, shares=shares, dropped=recurring.dropped)
     return _Settled(

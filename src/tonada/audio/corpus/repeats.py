@@ -34,6 +34,18 @@ class Recurrence:
     rows: list[Row]
 
 
+def first_of_each(clips: Sequence[Excerpt]) -> list[int]:
+    """Give, for every clip, the position of the first with the same samples: its own where there is none before.
+
+    Parameters
+    ----------
+    clips
+        In the order of the sources.
+    """
+    first: dict[str, int] = {}
+    return [first.setdefault(clip.digest, place) for place, clip in enumerate(clips)]
+
+
 def judge(clips: Sequence[Excerpt], repeats: Sequence[Repeat]) -> Recurrence:
     """Decide which clips go.
 
@@ -48,9 +60,7 @@ def judge(clips: Sequence[Excerpt], repeats: Sequence[Repeat]) -> Recurrence:
     """
     rows: list[Row] = []
     dropped: dict[int, int] = {}
-    first: dict[str, int] = {}
-    for place, clip in enumerate(clips):
-        other = first.setdefault(clip.digest, place)
+    for place, (clip, other) in enumerate(zip(clips, first_of_each(clips), strict=True)):
         if other != place:
             dropped[place] = other
             rows.append(_row(clip, clips[other], "same samples", clip.seconds, 1.0, 0.0, 0.0, "no"))
