@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tonada.audio.evaluation.reconstruction import METRICS, measure_reconstruction
-from tonada.audio.metrics import si_sdr_db, stft_distance
+from tonada.audio.evaluation.reconstruction import measure_reconstruction
+from tonada.audio.metrics import METRICS, si_sdr_db, stft_distance
 from tonada.audio.models.autoencoder import Autoencoder, AutoencoderConfig
 from tonada.audio.models.base import AudioAutoencoder
 from tonada.audio.transforms.waveform import WaveformTransform

@@ -11,6 +11,7 @@ Conventions
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -32,12 +33,15 @@ MAGNITUDE_FLOOR = 1e-5
 """Of STFT magnitudes."""
 MEL_FLOOR = 1e-4
 """Of mel magnitudes: some 100 dB below a sine of full scale, above the rounding noise of 16 bits."""
+METRICS = ("si_sdr_db", "stft_distance", "log_spectral_distance_db", "mel_cepstral_distortion_db")
+"""What is measured of every clip that comes back, by evaluation and exploration, in the order of their tables."""
+CEPSTRA = 13
+"""Coefficients that say what a spectrum looks like, after the one that says how loud it is."""
 SI_SDR_LIMIT_DB = 100.0
 """SI-SDR lies between minus and plus this."""
 
 _N_FFT, _HOP, _BANDS = 2048, 512, 128  # of the single-resolution figures
 _RANGE_DB = 80.0
-_CEPSTRA = 13
 _LEVEL_BLOCK_S = 0.4
 _LEVEL_FLOOR_DB = -80.0
 
@@ -190,9 +194,7 @@ def mel_cepstral_distortion_db(reference: Samples, estimate: Samples) -> float:
         They are not equally long, or empty.
     """
     r, e = (log_mel(samples) for samples in _pair(reference, estimate))
-    orders = torch.arange(1, _CEPSTRA + 1, dtype=torch.float64)[:, None]
-    places = torch.arange(_BANDS, dtype=torch.float64) + 0.5
-    difference = torch.cos(torch.pi * orders * places / _BANDS) @ (2.0 * (r - e)) / _BANDS
+    difference = cosines(range(1, CEPSTRA + 1), _BANDS) @ (2.0 * (r - e)) / _BANDS
     return float(10.0 / np.log(10.0) * (2.0 * difference.square().sum(dim=0)).sqrt().mean())
 
 
@@ -251,6 +253,25 @@ def log_mel(samples: Tensor) -> Tensor:
         The same dtype, [128, L], at least ln ``MEL_FLOOR``.
     """
     return (_filters().to(samples.dtype) @ _magnitudes(samples)).clamp(min=MEL_FLOOR).log()
+
+
+def cosines(orders: Sequence[int], bands: int) -> Tensor:
+    """Give the rows that turn a log-mel spectrum into cepstra: cos(π n (k + ½) / bands), of no particular length.
+
+    Parameters
+    ----------
+    orders
+        N numbers n, each 0 or more.
+    bands
+        How many bands k the spectrum has.
+
+    Returns
+    -------
+    Tensor
+        float64 [N, bands].
+    """
+    places = torch.arange(bands, dtype=torch.float64) + 0.5
+    return torch.cos(torch.pi * torch.tensor(list(orders), dtype=torch.float64)[:, None] * places / bands)
 
 
 @cache

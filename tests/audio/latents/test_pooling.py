@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tonada.audio.clip import Clip
-from tonada.audio.latents.pooling import CEPSTRA, SILENCE_DB, brightness_octaves, cepstra, loudness_db, pool
+from tonada.audio.latents.pooling import CEPSTRA, LEAST_LOUDNESS_DB, brightness_octaves, cepstra, loudness_db, pool
 
 RATE = 22_050
 
@@ -44,7 +44,7 @@ def test_cepstra_are_orthonormal_and_only_the_first_knows_the_level() -> None:
 def test_loudness() -> None:
     assert loudness_db(tone(1000, 1.0)) == pytest.approx(-3.01, abs=0.01)
     assert loudness_db(tone(1000, 0.1)) == pytest.approx(-23.01, abs=0.01)
-    assert loudness_db(tone(1000, 0.0)) == SILENCE_DB
+    assert loudness_db(tone(1000, 0.0)) == LEAST_LOUDNESS_DB
 
 
 def test_brightness() -> None:

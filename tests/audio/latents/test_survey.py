@@ -13,8 +13,8 @@ from tonada.audio.latents.exploration import Song, choose, cut_parts, describe, 
 from tonada.audio.latents.findings import Source
 from tonada.audio.latents.health import count_active, measure_health
 from tonada.audio.latents.pooling import pool
-from tonada.audio.latents.survey import METRICS, survey
-from tonada.audio.metrics import compare
+from tonada.audio.latents.survey import survey
+from tonada.audio.metrics import METRICS, compare
 from tonada.errors import CheckpointError
 
 

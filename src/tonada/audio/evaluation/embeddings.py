@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from tonada.audio.clip import Clip
-from tonada.audio.metrics import SAMPLE_RATE, log_mel
+from tonada.audio.metrics import CEPSTRA, SAMPLE_RATE, cosines, log_mel
 from tonada.errors import ConfigError
 from tonada.statistics.intervals import Floats
 
 BANDS = 32
 """Of the band statistics: each is the mean of four mel bands."""
-CEPSTRA = 13
 ENVELOPE_LAGS_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Of the autocorrelation of the onset envelope: from a semiquaver to a bar of fast music."""
 SPECTRUM_LAGS_FRAMES = (1, 2, 4, 8, 16)
@@ -60,9 +59,7 @@ def describe_texture(spectrum: Tensor) -> Floats:
     """
     mel = spectrum.double()
     bands = mel.reshape(BANDS, -1, mel.shape[1]).mean(dim=1)
-    places = torch.arange(mel.shape[0], dtype=torch.float64) + 0.5
-    orders = torch.arange(1, CEPSTRA + 1, dtype=torch.float64)[:, None]
-    cepstra = torch.cos(torch.pi * orders * places / mel.shape[0]) @ mel / mel.shape[0]
+    cepstra = cosines(range(1, CEPSTRA + 1), len(mel)) @ mel / len(mel)
     rise = mel.diff(dim=1).clamp(min=0.0).mean(dim=0, keepdim=True)
     parts = [
         bands.mean(dim=1),

@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonada.audio.clip import Clip
-from tonada.audio.metrics import compare
+from tonada.audio.metrics import METRICS, compare
 from tonada.audio.models.base import AudioAutoencoder
 from tonada.audio.validation import LatentUse, Precision, decoded_pairs, measure_latent
 from tonada.codec import Codec
 from tonada.data import Piece
 from tonada.errors import ConfigError
 from tonada.statistics.intervals import Estimate, bootstrap_mean
-
-METRICS = ("si_sdr_db", "stft_distance", "log_spectral_distance_db", "mel_cepstral_distortion_db")
-"""What is measured of every segment, as `tonada.audio.metrics` defines it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +46,7 @@ class LabelFigures:
     segments, tracks
         How many.
     metrics
-        Each of ``METRICS``.
+        Each of `tonada.audio.metrics.METRICS`.
     """
 
     label: str

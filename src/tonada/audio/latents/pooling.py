@@ -16,8 +16,8 @@ Vector = NDArray[np.float64]
 
 CEPSTRA = 20
 """Mel-frequency cepstral coefficients of the reference that is learned from nothing."""
-SILENCE_DB = -90.0
-"""Loudness of silence."""
+LEAST_LOUDNESS_DB = -90.0
+"""What silence counts as."""
 
 
 def pool(frames: NDArray[np.floating]) -> Vector:
@@ -48,13 +48,12 @@ def cepstra(clip: Clip) -> Vector:
     """
     import torch
 
-    from tonada.audio.metrics import SAMPLE_RATE, log_mel
+    from tonada.audio.metrics import SAMPLE_RATE, cosines, log_mel
 
     samples = clip.mono().resampled(SAMPLE_RATE).samples[0]
     spectrum = log_mel(torch.from_numpy(samples.astype(np.float64))).numpy()
     bands = len(spectrum)
-    order, place = np.arange(CEPSTRA)[:, None], np.arange(bands)[None, :] + 0.5
-    basis = np.cos(math.pi * order * place / bands) * math.sqrt(2 / bands)
+    basis = cosines(range(CEPSTRA), bands).numpy() * math.sqrt(2 / bands)
     basis[0] /= math.sqrt(2)
     return np.asarray((basis @ spectrum).T)
 
@@ -62,7 +61,7 @@ def cepstra(clip: Clip) -> Vector:
 def loudness_db(clip: Clip) -> float:
     """Give the root mean square level in dB of full scale, −90 dB at least."""
     mean_square = float(np.square(clip.samples, dtype=np.float64).mean()) if clip.samples.size else 0.0
-    return max(SILENCE_DB, 10 * math.log10(max(mean_square, 1e-30)))
+    return max(LEAST_LOUDNESS_DB, 10 * math.log10(max(mean_square, 1e-30)))
 
 
 def brightness_octaves(clip: Clip) -> float:

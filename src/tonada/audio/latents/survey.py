@@ -17,15 +17,13 @@ from tonada.audio.clip import Clip
 from tonada.audio.latents.health import Health, measure_health
 from tonada.audio.latents.pooling import pool
 from tonada.audio.latents.streaming import decode_whole, encode_whole
-from tonada.audio.metrics import compare, stft_distance
+from tonada.audio.metrics import METRICS, compare, stft_distance
 from tonada.audio.models.posterior import Variational
 from tonada.errors import CheckpointError
 
 if TYPE_CHECKING:
     from tonada.audio.models.base import AudioAutoencoder
 
-METRICS = ("stft_distance", "log_spectral_distance_db", "mel_cepstral_distortion_db", "si_sdr_db")
-"""What is measured of every clip that comes back, as `tonada.audio.metrics` defines it."""
 CHECKED = 12
 """Clips, at most, whose latents are exchanged to see whether the decoder follows them."""
 

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from tonada.audio.latents.findings import Findings
+from tonada.audio.metrics import METRICS
 from tonada.charts import Mark, mark_chart, table
 from tonada.files import write_text
 from tonada.render.explorer import listening, maps
@@ -18,7 +19,7 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src blob:; "
     "base-uri 'none'; form-action 'none'"
 )
-_METRICS = {
+_CALLED = {
     "stft_distance": ("STFT distance", "multi-resolution STFT distance, less is better"),
     "log_spectral_distance_db": ("LSD dB", "log-spectral distance in dB, less is better"),
     "mel_cepstral_distortion_db": ("MCD dB", "mel-cepstral distortion in dB, less is better"),
@@ -113,13 +114,15 @@ def _sizes(findings: Findings) -> str:
             number(model.values_per_second),
             f"{model.compression:.3g}",
             f"{model.parameters:,}",
-            *(estimate(model.scores[metric]) for metric in _METRICS),
+            *(estimate(model.scores[metric]) for metric in METRICS),
         ]
         for model in ordered
     ]
-    head = ["model", "latent", "values per second", "compression", "weights", *(name for name, _ in _METRICS.values())]
+    names = [_CALLED[metric][0] for metric in METRICS]
+    head = ["model", "latent", "values per second", "compression", "weights", *names]
     charts = []
-    for metric, (_, label) in _METRICS.items():
+    for metric in METRICS:
+        label = _CALLED[metric][1]
         points = [(model.values_per_second, model.scores[metric].value) for model in ordered]
         marks = [
             Mark(x=x, y=y, group=1 if model.name == proposal.name else 0, name=model.name, written=True)
