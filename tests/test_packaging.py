@@ -13,7 +13,7 @@ import pytest
 
 from tonada.api.inspection import show_model
 from tonada.api.settings import NOTES_MODEL
-from tonada.audio.latents.priors import FILE_NAME, load_prior
+from tonada.audio.latents.prior_files import FILE_NAME, load_prior
 from tonada.audio.models.base import AudioAutoencoder
 from tonada.runs import load_model, pretrained_folder, pretrained_names
 

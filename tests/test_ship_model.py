@@ -22,7 +22,7 @@ from tonada.api.evaluation import evaluate
 from tonada.api.generating import generate
 from tonada.api.inspection import show_model
 from tonada.api.training import train
-from tonada.audio.latents.priors import load_prior
+from tonada.audio.latents.prior_files import load_prior
 from tonada.checkpoint import load_tensors
 from tonada.config import read_toml
 from tonada.data import Piece, write_dataset

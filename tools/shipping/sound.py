@@ -22,7 +22,8 @@ from shipping.shipment import Shipment
 from tonada.api.autoencoders import load_autoencoder
 from tonada.api.studies.sound import VALIDATION_CLIPS, VALIDATION_SAMPLES, SoundStudy
 from tonada.audio.evaluation.reconstruction import METRICS
-from tonada.audio.latents.priors import FILE_NAME, fit_prior, load_prior, save_prior
+from tonada.audio.latents.prior_files import FILE_NAME, load_prior, save_prior
+from tonada.audio.latents.priors import fit_prior
 from tonada.audio.latents.streaming import encode_whole
 from tonada.data import Dataset
 from tonada.errors import CheckpointError

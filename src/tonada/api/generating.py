@@ -156,7 +156,7 @@ def generate_each(
     Generation or Failure
         One for each clip, and one for each song that cannot be used.
     """
-    from tonada.audio.latents.priors import FILE_NAME, KINDS, make_prior
+    from tonada.audio.latents.prior_files import FILE_NAME, KINDS, make_prior
     from tonada.errors import UnknownNameError
 
     check_formats(tuple(formats), GENERATED_FORMATS)
@@ -227,7 +227,8 @@ def _encoded_clips(
 
 
 def _fit(clips: Sequence[NDArray[np.float32]], loaded: LoadedAutoencoder, save_to: str | Path | None) -> Prior:
-    from tonada.audio.latents.priors import fit_prior, save_prior
+    from tonada.audio.latents.prior_files import save_prior
+    from tonada.audio.latents.priors import fit_prior
 
     fitted = fit_prior(clips)
     if save_to is not None:

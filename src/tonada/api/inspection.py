@@ -146,7 +146,7 @@ def show_model(model: str | Path) -> ModelInfo:
     from safetensors import SafetensorError, safe_open
 
     from tonada.api.hashing import file_sha256
-    from tonada.audio.latents.priors import FILE_NAME
+    from tonada.audio.latents.prior_files import FILE_NAME
     from tonada.runs import find_model, pretrained_folder
 
     folder = find_model(model)

@@ -10,16 +10,8 @@ from numpy.typing import NDArray
 
 from tonada.audio.latents.autoregression import Autoregression, fit_autoregression
 from tonada.audio.latents.kmeans import nearest_centres, spread_centres
-from tonada.audio.latents.priors import (
-    FILE_NAME,
-    FittedPrior,
-    NormalPrior,
-    UniformPrior,
-    fit_prior,
-    load_prior,
-    make_prior,
-    save_prior,
-)
+from tonada.audio.latents.prior_files import FILE_NAME, load_prior, make_prior, save_prior
+from tonada.audio.latents.priors import FittedPrior, NormalPrior, UniformPrior, fit_prior
 from tonada.checkpoint import save_tensors
 from tonada.errors import CheckpointError, ConfigError, UnknownNameError
 
