@@ -122,6 +122,25 @@ def test_the_check_measures_what_it_writes(model: Path, tonada: Run) -> None:
     assert json.loads(tonada("encode", "song.wav", "--model", model, "--json").out)[0]["metrics"] is None
 
 
+def test_formats_without_a_check_are_refused(model: Path, tonada: Run) -> None:
+    tone("song.wav")
+    one_line(tonada("encode", "song.wav", "--model", model, "-o", "out", "-f", "flac,svg"), 2, "flac, svg", "--check")
+    assert not Path("out").exists()
+
+
+def test_opus_is_offered(model: Path, tonada: Run) -> None:
+    tone("song.wav")
+    outcome = tonada("encode", "song.wav", "--model", model, "--check", "-f", "opus")
+    assert outcome.lines[2] == "song_decoded.opus"
+    assert read_clip(Path("song_decoded.opus")).samples.shape[1] == 4000
+    for verb in ("encode", "decode", "morph", "perturb", "generate", "render", "compose"):
+        assert "opus" in tonada(verb, "--help").out
+
+
+def test_the_help_of_generate_names_what_it_takes(tonada: Run) -> None:
+    assert tonada("generate", "--help").lines[0] == "Usage: tonada generate [OPTIONS] [SONGS...]"
+
+
 def test_one_sample_is_a_song(model: Path, tonada: Run) -> None:
     write_clip(Clip(samples=np.full((1, 1), 0.5, np.float32), sample_rate=RATE), Path("one.wav"))
     assert tonada("encode", "one.wav", "--model", model, "--check").code == 0

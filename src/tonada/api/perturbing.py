@@ -119,7 +119,7 @@ def perturb(
     dimensions, range, add, strength, threshold, seed
         As `PerturbSettings` says.
     formats
-        "wav", "flac", "ogg", "mp3", "svg" (a spectrogram).
+        "wav", "flac", "ogg", "opus", "mp3", "svg" (a spectrogram).
     device
         "auto", "cpu", "cuda" or "mps".
     progress
