@@ -23,6 +23,7 @@ RIDGE = 1e-4
 """Added to each variance before solving, as a share of their mean: dimensions that copy each other have a solution."""
 _LARGEST_RADIUS = 0.9995
 _LONGEST_RUN_IN = 5000
+_LEAST_SHARE = 1e-9  # of the largest variance of a surprise: what is below is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +71,37 @@ class Autoregression:
         companion[:channels] = self.coefficients.transpose(1, 0, 2).reshape(channels, -1)
         return float(np.abs(np.linalg.eigvals(companion)).max())
 
+    @property
+    def run_in(self) -> int:
+        """Frames that `run` needs to forget where it began: what was there has faded to a thousandth."""
+        radius = min(self.radius, _LARGEST_RADIUS)
+        return len(self.coefficients) + min(_LONGEST_RUN_IN, int(np.log(1e-3) / np.log(max(radius, 1e-3))))
+
     def sample(self, frames: int, generator: np.random.Generator) -> Array:
         """Run the process from its steady state: float64 [L, Z]."""
+        noise = generator.standard_normal((self.run_in + frames, len(self.surprise)))
+        return self.run(noise @ self.surprise.T)
+
+    def run(self, surprises: Array) -> Array:
+        """Run the process with these surprises, float64 [``run_in`` + L, Z], from nothing: float64 [L, Z]."""
         order, channels, _ = self.coefficients.shape
-        # What was at the beginning, nothing, has faded to a thousandth when the first frame is taken.
-        radius = min(self.radius, _LARGEST_RADIUS)
-        run_in = order + min(_LONGEST_RUN_IN, int(np.log(1e-3) / np.log(max(radius, 1e-3))))
-        surprises = generator.standard_normal((run_in + frames, channels)) @ self.surprise.T
-        past = np.zeros((order + run_in + frames, channels))
-        latest_first = (
-            self.coefficients[::-1].transpose(1, 0, 2).reshape(channels, -1)
-        )  # of the frames in order of time
+        past = np.zeros((order + len(surprises), channels))
+        # Side by side in order of time, as the frames lie in memory.
+        latest_last = self.coefficients[::-1].transpose(1, 0, 2).reshape(channels, -1)
         for now, surprise in enumerate(surprises, order):
-            past[now] = latest_first @ past[now - order : now].reshape(-1) + surprise
-        return past[order + run_in :].copy()
+            past[now] = latest_last @ past[now - order : now].reshape(-1) + surprise
+        return past[order + self.run_in :].copy()
+
+    def surprises_of(self, course: NDArray[np.floating[Any]]) -> Array:
+        """Give what of a course [L, Z] is surprise, made white: float64 [L − P, Z], mean square 1 where it fits."""
+        order, wide = len(self.coefficients), np.asarray(course, dtype=np.float64)
+        count = max(0, len(wide) - order)
+        left = wide[len(wide) - count :].copy()
+        for lag, one in enumerate(self.coefficients, 1):
+            left -= wide[order - lag : order - lag + count] @ one.T
+        values, vectors = np.linalg.eigh(self.surprise @ self.surprise.T)
+        white: Array = left @ (vectors / np.sqrt(np.maximum(values, max(_LEAST_SHARE * float(values[-1]), 1e-300))))
+        return white
 
 
 def fit_autoregression(courses: Sequence[NDArray[np.floating[Any]]], *, order: int | None = None) -> Autoregression:
@@ -101,7 +119,7 @@ def fit_autoregression(courses: Sequence[NDArray[np.floating[Any]]], *, order: i
     orders = [order] if order else [one for one in ORDERS if one <= longest] or [1]
     covariances = _autocovariances(courses, max(orders))
     channels = covariances.shape[1]
-    fits = [_solve(covariances, one) for one in orders]
+    fits = [solve_yule_walker(covariances, one) for one in orders]
     # Schwarz 1978; Lütkepohl 2005, equation 4.3.9.
     criteria = [
         np.linalg.slogdet(surprise)[1] + len(coefficients) * channels**2 * np.log(frames) / frames
@@ -133,8 +151,8 @@ def _autocovariances(courses: Sequence[NDArray[np.floating[Any]]], most: int) ->
     return total
 
 
-def _solve(covariances: Array, order: int) -> tuple[Array, Array]:
-    """Solve the Yule–Walker equations: coefficients [P, Z, Z], covariance of the innovations [Z, Z]."""
+def solve_yule_walker(covariances: Array, order: int) -> tuple[Array, Array]:
+    """Give coefficients [P, Z, Z] and the innovations' covariance [Z, Z] of autocovariances [P + 1 or more, Z, Z]."""
     channels = covariances.shape[1]
 
     def at(lag: int) -> Array:

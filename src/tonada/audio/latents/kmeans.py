@@ -17,8 +17,7 @@ _ROUNDS = 50
 
 def nearest_centres(points: Array, centres: Array) -> NDArray[np.int64]:
     """Give the index of the centre nearest to each point: [N, K], [C, K] → int64 [N]."""
-    distances = ((points[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2)
-    return np.asarray(distances.argmin(axis=1), dtype=np.int64)
+    return np.asarray(_gaps(points, centres).argmin(axis=1), dtype=np.int64)
 
 
 def spread_centres(points: Array, count: int, *, seed: int = 1) -> Array:
@@ -40,8 +39,9 @@ def spread_centres(points: Array, count: int, *, seed: int = 1) -> Array:
     """
     generator = rng(seed, "centres")
     centres = points[[int(generator.integers(len(points)))]]
+    gaps = np.full(len(points), np.inf)
     while len(centres) < min(count, len(points)):
-        gaps = ((points[:, None, :] - centres[None, :, :]) ** 2).sum(axis=2).min(axis=1)
+        gaps = np.minimum(gaps, _gaps(points, centres[-1:])[:, 0])
         if not gaps.sum() > 0:  # all that is left are copies
             break
         centres = np.concatenate([centres, points[[int(generator.choice(len(points), p=gaps / gaps.sum()))]]])
@@ -52,3 +52,8 @@ def spread_centres(points: Array, count: int, *, seed: int = 1) -> Array:
             break
         centres = moved
     return centres
+
+
+def _gaps(points: Array, centres: Array) -> Array:
+    """Give the squared distances, float64 [N, C]: one centre at a time in memory."""
+    return np.stack([np.square(points - centre).sum(axis=1) for centre in centres], axis=1)

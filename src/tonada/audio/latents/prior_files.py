@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tonada.audio.latents.autoregression import Autoregression
 from tonada.audio.latents.priors import FittedPrior, NormalPrior, Prior, UniformPrior
+from tonada.audio.latents.processes import Process
 from tonada.errors import CheckpointError, UnknownNameError
 
 FILE_NAME = "prior.safetensors"
@@ -94,11 +94,12 @@ def load_prior(path: Path, *, weights_sha256: str) -> FittedPrior:
 
 
 def _prior_of(arrays: Mapping[str, NDArray[Any]]) -> FittedPrior:
-    count = int(arrays["cluster"].max()) + 1
-    processes = tuple(
-        Autoregression.of_arrays({name: arrays[f"processes.{number}.{name}"] for name in Autoregression.names})
-        for number in range(count)
-    )
+    owned: dict[int, dict[str, NDArray[Any]]] = {}
+    for name, array in arrays.items():
+        if name.startswith("processes."):
+            number, _, part = name.removeprefix("processes.").partition(".")
+            owned.setdefault(int(number), {})[part] = array
+    processes = tuple(Process.of_arrays(owned[number]) for number in range(int(arrays["cluster"].max()) + 1))
     return FittedPrior(**{name: arrays[name] for name in _ARRAYS}, processes=processes)
 
 

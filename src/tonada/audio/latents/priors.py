@@ -17,16 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tonada.audio.latents.autoregression import Autoregression, fit_autoregression
 from tonada.audio.latents.kmeans import nearest_centres, spread_centres
+from tonada.audio.latents.processes import Process, fit_process
 from tonada.errors import ConfigError
 from tonada.seeding import rng
 
 Array = NDArray[np.float64]
 
 _KEPT_VARIANCE = 0.99  # of the clips' statistics; what is left are directions that only noise fills
-_CLIPS_PER_CLUSTER = 40
-_MOST_CLUSTERS = 24
+_CLIPS_PER_CLUSTER = 20
+_MOST_CLUSTERS = 64
+_CLUSTER_LAGS = 3  # of the correlations by which clips are found alike
+_CLUSTERED_VARIANCE = 0.9  # of what clips are found alike by
 _LEAST_SPREAD = 1e-4  # of a dimension that does not move within a clip, so that its logarithm is finite
 
 
@@ -69,8 +71,9 @@ class FittedPrior(Prior):
 
     A clip's mean and log standard deviation, per dimension, come from a kernel density over those of the training
     clips, in their principal components; the kernel has the shape of the cluster that the clip belongs to, and what is
-    drawn the cluster's mean and covariance. Within the clip, what is left runs as a vector autoregression, fitted to
-    the clips of the cluster. Values stay within the range that was seen in training.
+    drawn the cluster's mean and covariance. Within the clip, what is left runs as a vector autoregression whose
+    surprises come and go in strength, fitted to the clips of the cluster. Values stay within the range that was seen
+    in training.
 
     Parameters
     ----------
@@ -101,7 +104,7 @@ class FittedPrior(Prior):
     middles: Array
     kernels: Array
     bandwidths: Array
-    processes: tuple[Autoregression, ...]
+    processes: tuple[Process, ...]
     low: Array
     high: Array
 
@@ -138,7 +141,7 @@ def fit_prior(
     order
         Frames that a frame is predicted from; chosen by the Bayesian information criterion when None.
     clusters
-        Groups of clips that have a process of their own; one for every 40 clips, 24 at most, when None.
+        Groups of clips that have a process of their own; one for every 20 clips, 64 at most, when None.
 
     Raises
     ------
@@ -153,12 +156,14 @@ def fit_prior(
     statistics = np.concatenate([means, np.log(spreads)], axis=1)
     centre, axes, places = _principal_axes(statistics)
     wanted = clusters or min(_MOST_CLUSTERS, max(1, len(clips) // _CLIPS_PER_CLUSTER))
-    cluster = nearest_centres(places, spread_centres(places, wanted))
     courses = [(clip - mean) / spread for clip, mean, spread in zip(clips, means, spreads, strict=True)]
+    levels = np.concatenate([means / np.sqrt(np.square(spreads).mean(axis=0)), np.log(spreads)], axis=1)
+    characters = _characters(levels, courses)
+    cluster = nearest_centres(characters, spread_centres(characters, wanted))
     processes, middles, kernels, bandwidths = [], [], [], []
     for number in range(int(cluster.max()) + 1):
         members = np.flatnonzero(cluster == number)
-        processes.append(fit_autoregression([courses[member] for member in members], order=order))
+        processes.append(fit_process([courses[member] for member in members], order=order))
         middles.append(places[members].mean(axis=0))
         aside = places[members] - middles[-1]
         values, vectors = np.linalg.eigh(aside.T @ aside / len(members))
@@ -176,6 +181,27 @@ def fit_prior(
         low=np.min([clip.min(axis=0) for clip in clips], axis=0),
         high=np.max([clip.max(axis=0) for clip in clips], axis=0),
     )
+
+
+def _characters(levels: Array, courses: Sequence[Array]) -> Array:
+    """Give each clip a place, [N, K], near those of clips that sound alike: their levels [N, 2 Z] and correlations.
+
+    Latents stand for a waveform, so they swing around their mean as it does; which frequencies there are shows in how
+    the dimensions go together, in one frame and over the next few.
+    """
+    rows = []
+    for level, course in zip(levels, courses, strict=True):
+        lags = range(min(_CLUSTER_LAGS, len(course) - 1) + 1)
+        parts = [(course[lag:].T @ course[: len(course) - lag] / len(course)).reshape(-1) for lag in lags]
+        rows.append(np.concatenate([level, np.triu(parts[0].reshape(len(level) // 2, -1), 1).reshape(-1), *parts[1:]]))
+    table = np.zeros((len(rows), max(map(len, rows))))
+    for row, values in zip(table, rows, strict=True):  # clips of a few frames have not all lags
+        row[: len(values)] = values
+    table -= table.mean(axis=0)
+    values, vectors = np.linalg.eigh(table @ table.T)
+    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    kept = int(np.searchsorted(np.cumsum(values), _CLUSTERED_VARIANCE * values.sum())) + 1
+    return np.asarray(vectors[:, :kept] * np.sqrt(values[:kept]))
 
 
 def _principal_axes(statistics: Array) -> tuple[Array, Array, Array]:
