@@ -7,12 +7,16 @@ split alone; the accuracy is that on the validation split, whose tracks it has n
 
 Beside the genres it learns to tell what generators produce when they fail: static, scrambled time, drones, made from
 training clips. One that has never heard noise finds it unremarkable: its features put white noise among music.
+
+Beside the weights it writes who made the training tracks, and the notices that must come with them: see
+``shipping/rights.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from shipping.rights import ATTRIBUTION, attribution, licence_of_weights, notices_for, works_of
 from tonada.audio.evaluation.embeddings import hear
 from tonada.audio.evaluation.listener import WEIGHTS, Listener
 from tonada.checkpoint import save_tensors
@@ -51,6 +56,7 @@ def main() -> None:
     (spectra, wanted), (held_spectra, held_wanted) = (
         spectra_of(dataset, name, labels) for name in ("train", "validation")
     )
+    licence, rights = write_rights(dataset, arguments.output)  # before the long work: they may stop it
     listener = train(spectra, wanted, len(labels), seed=arguments.seed, epochs=arguments.epochs, log=True)
     said = classify(listener, held_spectra)
     genre = said[:, : len(labels)].argmax(dim=1)
@@ -60,6 +66,7 @@ def main() -> None:
     names = [*labels, *SPOILERS]
     save_tensors(arguments.output, listener.state_dict(), {"labels": "\n".join(names)})
     facts = {
+        **licence,
         "data_sha256": dataset.sha256,
         "labels": names,
         "seed": arguments.seed,
@@ -73,7 +80,20 @@ def main() -> None:
         "held_out_taken_for_spoiled": float((said.argmax(dim=1) >= len(labels)).float().mean()),
     }
     write_text(arguments.output.with_suffix(".json"), to_json(facts) + "\n")
-    sys.stdout.write(f"{arguments.output}\n{arguments.output.with_suffix('.json')}\n")
+    for path in (arguments.output, arguments.output.with_suffix(".json"), *rights):
+        sys.stdout.write(f"{path}\n")
+
+
+def write_rights(dataset: Dataset, weights: Path) -> tuple[dict[str, str], list[Path]]:
+    """Write beside the weights who made what they learn from; give the weights' licence, and the files."""
+    works = works_of([row for row in dataset.rows if row["split"] == "train"])
+    licence = licence_of_weights(work.licence for work in works)
+    files = [weights.with_name(f"{weights.stem}-{ATTRIBUTION}")]
+    write_text(files[0], attribution(works))
+    for notice in notices_for(works):
+        files.append(weights.with_name(f"{weights.stem}-{notice.name}"))
+        shutil.copyfile(notice, files[-1])
+    return {"licence": licence.name, "licence_link": licence.link, "attribution": files[0].name}, files
 
 
 def spectra_of(dataset: Dataset, split: str, labels: list[str]) -> tuple[list[Tensor], Tensor]:

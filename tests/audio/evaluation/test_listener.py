@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -28,6 +29,18 @@ def test_the_shipped_listener_is_small_and_says_where_it_comes_from() -> None:
     assert set(FACTS) >= {"data_sha256", "seed", "labels", "held_out_genre_accuracy", "held_out_tracks"}
     assert FACTS["held_out_genre_accuracy"] > 0.7
     assert FACTS["weights"] == sum(weight.numel() for weight in load_listener().parameters())
+
+
+def test_everybody_is_named_whose_music_it_learned_from() -> None:
+    assert FACTS["licence"].startswith("CC BY")
+    with WEIGHTS.with_name(FACTS["attribution"]).open(encoding="utf-8", newline="") as file:
+        named = list(csv.DictReader(file))
+    assert sum(int(row["segments"]) for row in named) == FACTS["training_segments"]
+    assert all(row["licence"] and row["source"] for row in named)
+    stated = {row["licence"] for row in named}
+    assert not any("NC" in name for name in stated) or "NC" in FACTS["licence"]
+    assert not any("SA" in name for name in stated) or "SA" in FACTS["licence"]
+    assert "BSD-3-Clause" not in stated or WEIGHTS.with_name("listener-LICENSE-Freedoom.txt").is_file()
 
 
 def test_features_are_finite_and_the_same_every_time() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import runpy
 import sys
@@ -16,7 +17,14 @@ from tonada.checkpoint import load_tensors
 from tonada.data import Piece, write_dataset
 
 TOOLS = Path(__file__).parents[3] / "tools"
-tool = SimpleNamespace(**runpy.run_path(str(TOOLS / "train_listener.py"), run_name="train_listener"))
+with pytest.MonkeyPatch.context() as patched:
+    patched.syspath_prepend(str(TOOLS))  # where Python finds the tool's own modules when it is run
+    tool = SimpleNamespace(**runpy.run_path(str(TOOLS / "train_listener.py"), run_name="train_listener"))
+FREEDOOM = "https://github.com/freedoom/freedoom"
+RIGHTS = {
+    "low": {"artist": "Anna", "licence": "CC BY-SA 3.0", "source": "https://a.example", "kind": "real"},
+    "high": {"artist": "", "licence": "BSD-3-Clause (COPYING)", "source": FREEDOOM, "kind": "real"},
+}
 
 
 def crop(seed: int = 1) -> torch.Tensor:
@@ -62,7 +70,10 @@ def test_it_trains_on_the_training_split_and_says_how_well_it_hears_the_other(
 
     pieces = [
         Piece(
-            name=f"{split}{seed}", split=split, array=sound(label, seed), metadata={"label": label, "track": f"{seed}"}
+            name=f"{split}{seed}",
+            split=split,
+            array=sound(label, seed),
+            metadata={"label": label, "track": f"{seed}", **RIGHTS[label]},
         )
         for split, start, count in (("train", 0, 24), ("validation", 100, 8))
         for seed in range(start, start + count)
@@ -73,10 +84,17 @@ def test_it_trains_on_the_training_split_and_says_how_well_it_hears_the_other(
     command = ["train_listener.py", "-d", str(tmp_path / "data"), "--epochs", "3", "-o", str(target)]
     monkeypatch.setattr(sys, "argv", command)
     tool.main()
-    assert capsys.readouterr().out.splitlines() == [str(target), str(target.with_suffix(".json"))]
+    names = ["listener.safetensors", "listener.json", "listener-ATTRIBUTION.csv", "listener-LICENSE-Freedoom.txt"]
+    assert capsys.readouterr().out.splitlines() == [str(tmp_path / name) for name in names]
     facts = json.loads(target.with_suffix(".json").read_text("utf-8"))
     assert facts["data_sha256"] == dataset.sha256
     assert (facts["training_segments"], facts["held_out_segments"], facts["held_out_tracks"]) == (24, 8, 8)
+    assert (facts["licence"], facts["attribution"]) == ("CC BY-SA 4.0", "listener-ATTRIBUTION.csv")
+    with (tmp_path / "listener-ATTRIBUTION.csv").open(encoding="utf-8", newline="") as file:
+        named = list(csv.DictReader(file))
+    assert sorted(int(row["track"]) for row in named) == list(range(24))  # nothing was learned from the others
+    assert {row["artist"] for row in named} == {"Anna", "Contributors to the Freedoom project"}
+    assert "Redistribution and use" in (tmp_path / "listener-LICENSE-Freedoom.txt").read_text("utf-8")
     confusion = facts["held_out_genre_confusion"]
     assert sum(map(sum, confusion)) == 8
     assert facts["held_out_genre_accuracy"] == (confusion[0][0] + confusion[1][1]) / 8

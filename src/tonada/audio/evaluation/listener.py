@@ -2,7 +2,8 @@
 
 It also tells genres from static, scrambled time and drones that are made of real clips, since one that has never heard
 noise finds it unremarkable. It is an instrument for judging, trained once, on training tracks, by
-``tools/train_listener.py``; on what, and how well it does on other tracks, stands in ``listener.json``.
+``tools/train_listener.py``; on what, and how well it does on other tracks, stands in ``listener.json``. The weights are
+not under the licence of the code but under the one named there; ``listener-ATTRIBUTION.csv`` names who made the tracks.
 """
 
 from __future__ import annotations
