@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -110,7 +110,6 @@ def test_silence_has_finite_figures() -> None:
     silence = [np.zeros(3000, dtype=np.float32)]
     assert score_reconstruction(Known(lambda x: x), silence, "fp32") == {
         "score": 0.0,
-        "si_sdr_db": 100.0,
         "rms_ratio": 1.0,
     }
     collapsed = score_reconstruction(Known(torch.zeros_like), [noise(3000)], "fp32")
@@ -210,6 +209,25 @@ def test_the_interval_is_over_tracks_not_segments() -> None:
     )
     alone = measure_reconstruction(Known(worse), WaveformTransform(), pieces()[:3])
     assert (alone.table()[0]["low"], alone.table()[0]["high"]) == (None, None)
+
+
+def test_silent_segments_are_counted_and_have_no_part_in_the_mean_of_si_sdr() -> None:
+    heard, silent = pieces(), replace(pieces()[0], name="s", array=np.zeros(4000, np.int16))
+    without = measure_reconstruction(Known(worse), WaveformTransform(), heard).whole.metrics
+    found = measure_reconstruction(Known(worse), WaveformTransform(), [silent, *heard])
+    ratio = found.whole.metrics["si_sdr_db"]
+    assert (ratio.mean, ratio.median) == (without["si_sdr_db"].mean, without["si_sdr_db"].median)
+    assert (ratio.undefined, without["si_sdr_db"].undefined) == (1, 0)
+    distance = found.whole.metrics["stft_distance"]
+    assert distance.mean.value < without["stft_distance"].mean.value
+    assert distance.undefined == 0
+    assert [row["undefined"] for row in found.table()] == [1, 0, 0, 0]
+    nothing = measure_reconstruction(Known(worse), WaveformTransform(), [silent]).table()[0]
+    assert nothing == {"metric": "si_sdr_db", "mean": None, "low": None, "high": None, "median": None, "undefined": 1}
+    clips = [np.zeros(3000, np.float32), noise(3000)]
+    assert score_reconstruction(Known(worse), clips, "fp32")["si_sdr_db"] == pytest.approx(
+        score_reconstruction(Known(worse), clips[1:], "fp32")["si_sdr_db"]
+    )
 
 
 def test_nothing_to_evaluate() -> None:

@@ -1,4 +1,4 @@
-"""How far decoded sound is from the original, sample against sample: one number each, and defined for silence too.
+"""How far decoded sound is from the original, sample against sample: one number each.
 
 Conventions
 -----------
@@ -6,12 +6,13 @@ Conventions
   Lengths of windows are in samples, so the figures hold at that rate; ``compare`` takes clips of any rate to it.
 * Everything is computed in float64. Spectra are those of ``spectral.stft``: Hann windows, silence outside the sound,
   not normalised. Magnitudes below a floor count as the floor, so that silence has a spectrum, too.
-* No figure is ever NaN or infinite; each docstring says what silence gives.
+* Each docstring says what silence gives. No figure is ever infinite, and one alone can be NaN: SI-SDR, which a silent
+  reference leaves undefined; means are those of the defined ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from functools import cache
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tonada.audio.clip import Clip
-from tonada.audio.spectral import mel_filter_bank, stft
+from tonada.audio.spectral import cosines, mel_filter_bank, stft
 from tonada.errors import ConfigError
 
 Samples = NDArray[np.floating]
@@ -93,7 +94,8 @@ def si_sdr_db(reference: Samples, estimate: Samples) -> float:
     -------
     float
         In dB, within ± ``SI_SDR_LIMIT_DB``: the upper limit for an estimate that is the reference times any factor but
-        0, or if both are silent (constant); the lower one if only one of them is.
+        0, the lower one for one that is silent (constant). NaN for a silent reference, as a single sample is: no factor
+        of it is anything.
 
     Raises
     ------
@@ -101,8 +103,10 @@ def si_sdr_db(reference: Samples, estimate: Samples) -> float:
         They are not equally long, or empty.
     """
     r, e = (_direction(samples) for samples in _pair(reference, estimate))
-    if r is None or e is None:
-        return SI_SDR_LIMIT_DB if r is e else -SI_SDR_LIMIT_DB
+    if r is None:
+        return math.nan
+    if e is None:
+        return -SI_SDR_LIMIT_DB
     target = r @ e  # the cosine of the angle between the two: the ratio does not depend on their lengths
     ratio = target.square() / (e - target * r).square().sum().clamp(min=1e-300)
     return float(10.0 * torch.log10(ratio.clamp(min=1e-300)).clamp(-SI_SDR_LIMIT_DB / 10.0, SI_SDR_LIMIT_DB / 10.0))
@@ -253,25 +257,6 @@ def log_mel(samples: Tensor) -> Tensor:
         The same dtype, [128, L], at least ln ``MEL_FLOOR``.
     """
     return (_filters().to(samples.dtype) @ _magnitudes(samples)).clamp(min=MEL_FLOOR).log()
-
-
-def cosines(orders: Sequence[int], bands: int) -> Tensor:
-    """Give the rows that turn a log-mel spectrum into cepstra: cos(π n (k + ½) / bands), of no particular length.
-
-    Parameters
-    ----------
-    orders
-        N numbers n, each 0 or more.
-    bands
-        How many bands k the spectrum has.
-
-    Returns
-    -------
-    Tensor
-        float64 [N, bands].
-    """
-    places = torch.arange(bands, dtype=torch.float64) + 0.5
-    return torch.cos(torch.pi * torch.tensor(list(orders), dtype=torch.float64)[:, None] * places / bands)
 
 
 @cache

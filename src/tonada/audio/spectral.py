@@ -1,4 +1,4 @@
-"""Short-time Fourier transform, its inverse, and Slaney's mel filter bank: the one home of all three.
+"""Short-time Fourier transform, its inverse, Slaney's mel filter bank, and cosines for cepstra: the one home of all.
 
 Windows are periodic Hann windows of ``n_fft`` samples. Frame l is centred at sample l · hop, and outside the waveform
 there is silence, so a waveform of any length S ≥ 1 has L = 1 + ⌊S / hop⌋ frames.
@@ -7,6 +7,8 @@ Axes: B batch · S samples · F = n_fft / 2 + 1 frequency bins, evenly from 0 to
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -130,3 +132,22 @@ def _hz_to_mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
 def _mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     above = _KNEE_HZ * np.exp(_LOG_STEP * np.maximum(mel - _KNEE_MEL, 0.0))
     return np.where(mel < _KNEE_MEL, mel * _LINEAR_HZ, above)
+
+
+def cosines(orders: Sequence[int], bands: int) -> torch.Tensor:
+    """Give the rows that turn a log-mel spectrum into cepstra: cos(π n (k + ½) / bands), of no particular length.
+
+    Parameters
+    ----------
+    orders
+        N numbers n, each 0 or more.
+    bands
+        How many bands k the spectrum has.
+
+    Returns
+    -------
+    Tensor
+        float64 [N, bands].
+    """
+    places = torch.arange(bands, dtype=torch.float64) + 0.5
+    return torch.cos(torch.pi * torch.tensor(list(orders), dtype=torch.float64)[:, None] * places / bands)

@@ -5,6 +5,7 @@ The figures that are quoted are those of `tonada.audio.evaluation.reconstruction
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -90,19 +91,22 @@ def score_reconstruction(
     Returns
     -------
     dict
-        ``score``, the mean multi-resolution STFT distance; ``si_sdr_db``, the mean; ``rms_ratio``, the root mean square
-        of all outputs over that of all inputs; of a variational model ``active_dimensions`` of the latent, and
-        ``kl_nats``, the divergence of a frame for each dimension, in the mean.
+        ``score``, the mean multi-resolution STFT distance; ``si_sdr_db``, the mean over the clips that are not silent,
+        absent where all are; ``rms_ratio``, the root mean square of all outputs over that of all inputs; of a
+        variational model ``active_dimensions`` of the latent, and ``kl_nats``, the divergence of a frame for each
+        dimension, in the mean.
     """
     distances, ratios_db, energy_in, energy_out = [], [], 0.0, 0.0
     for original, decoded in decoded_pairs(model, clips, precision):
         distances.append(stft_distance(original, decoded))
-        ratios_db.append(si_sdr_db(original, decoded))
+        ratio_db = si_sdr_db(original, decoded)
+        if not math.isnan(ratio_db):
+            ratios_db.append(ratio_db)
         energy_in += float(np.square(original, dtype=np.float64).sum())
         energy_out += float(np.square(decoded, dtype=np.float64).sum())
     figures = {
         "score": float(np.mean(distances)),
-        "si_sdr_db": float(np.mean(ratios_db)),
+        **({"si_sdr_db": float(np.mean(ratios_db))} if ratios_db else {}),
         "rms_ratio": float(np.sqrt(energy_out / energy_in)) if energy_in else 1.0,
     }
     latent = measure_latent(model, clips, precision)

@@ -92,6 +92,24 @@ def bootstrap_mean(
     return Estimate(value=float(data.mean()), low=float(low), high=float(high))
 
 
+def bootstrap_mean_of_defined(values: Floats, groups: Sequence[Hashable], *, seed: int = 0) -> Estimate:
+    """Give `bootstrap_mean` of the values that are no NaN, all NaN where there are none.
+
+    Parameters
+    ----------
+    values
+        float64 [N].
+    groups
+        The group of each.
+    seed
+        Of the draws.
+    """
+    defined = np.flatnonzero(~np.isnan(values))
+    if not len(defined):
+        return Estimate(value=math.nan, low=math.nan, high=math.nan)
+    return bootstrap_mean(values[defined], [groups[index] for index in defined], seed=seed)
+
+
 def draw_halves(
     size: int, groups: Sequence[Hashable] | None = None, *, draws: int, seed: int, purpose: str
 ) -> list[Ints]:

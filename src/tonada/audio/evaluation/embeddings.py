@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from tonada.audio.clip import Clip
-from tonada.audio.metrics import CEPSTRA, SAMPLE_RATE, cosines, log_mel
+from tonada.audio.metrics import CEPSTRA, SAMPLE_RATE, log_mel
+from tonada.audio.spectral import cosines
 from tonada.errors import ConfigError
 from tonada.statistics.intervals import Floats
 

@@ -16,7 +16,7 @@ from tonada.audio.validation import LatentUse, Precision, decoded_pairs, measure
 from tonada.codec import Codec
 from tonada.data import Piece
 from tonada.errors import ConfigError
-from tonada.statistics.intervals import Estimate, bootstrap_mean
+from tonada.statistics.intervals import Estimate, bootstrap_mean_of_defined
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +29,14 @@ class Spread:
         With its 95 % interval, by bootstrap over tracks: segments of one track are alike, so tracks are drawn.
     median
         Half of the segments lie below it.
+    undefined
+        Segments that are in neither, since the metric says nothing of them: silent ones have no SI-SDR. Mean and median
+        are NaN where that is all of them.
     """
 
     mean: Estimate
     median: float
+    undefined: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,14 +99,15 @@ class Reconstruction:
     segments: tuple[Mapping[str, str | float], ...]
 
     def table(self) -> list[dict[str, str | float | None]]:
-        """Give a row for each metric: mean, interval, median."""
+        """Give a row for each metric: mean, interval, median, and how many segments have none."""
         return [
             {
                 "metric": name,
-                "mean": spread.mean.value,
-                "low": None if math.isnan(spread.mean.low) else spread.mean.low,
-                "high": None if math.isnan(spread.mean.high) else spread.mean.high,
-                "median": spread.median,
+                "mean": _known(spread.mean.value),
+                "low": _known(spread.mean.low),
+                "high": _known(spread.mean.high),
+                "median": _known(spread.median),
+                "undefined": spread.undefined,
             }
             for name, spread in self.whole.metrics.items()
         ]
@@ -114,7 +119,7 @@ class Reconstruction:
                 "label": entry.label,
                 "segments": entry.segments,
                 "tracks": entry.tracks,
-                **{name: spread.mean.value for name, spread in entry.metrics.items()},
+                **{name: _known(spread.mean.value) for name, spread in entry.metrics.items()},
             }
             for entry in self.labels
         ]
@@ -185,7 +190,19 @@ def _figures(label: str, rows: Sequence[Mapping[str, str | float]]) -> LabelFigu
         label=label,
         segments=len(rows),
         tracks=len(set(tracks)),
-        metrics={
-            name: Spread(mean=bootstrap_mean(own, tracks), median=float(np.median(own))) for name, own in values.items()
-        },
+        metrics={name: _spread(own, tracks) for name, own in values.items()},
     )
+
+
+def _spread(values: NDArray[np.float64], tracks: Sequence[str | float]) -> Spread:
+    """Sum up the values that are defined."""
+    defined = ~np.isnan(values)
+    return Spread(
+        mean=bootstrap_mean_of_defined(values, tracks),
+        median=float(np.median(values[defined])) if defined.any() else math.nan,
+        undefined=int((~defined).sum()),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from tonada.audio.latents.analysis import Clips, Space, analyse_flattened, analy
 from tonada.audio.latents.findings import ModelFindings, OutsideFindings, Source
 from tonada.audio.latents.pooling import brightness_octaves, cepstra, loudness_db, pool
 from tonada.audio.latents.survey import Survey, survey
-from tonada.statistics.intervals import bootstrap_mean
+from tonada.statistics.intervals import bootstrap_mean_of_defined
 
 if TYPE_CHECKING:
     from tonada.audio.models.base import AudioAutoencoder
@@ -185,7 +186,7 @@ def explore_model(
         values_per_second=model.values_per_second,
         compression=model.sample_rate / model.values_per_second,
         scores={
-            metric: bootstrap_mean(values, clips.tracks.tolist(), seed=seed)
+            metric: bootstrap_mean_of_defined(values, clips.tracks.tolist(), seed=seed)
             for metric, values in surveyed.scores.items()
         },
         pooled=analyse_pooled(surveyed.pooled, clips, seed=seed),
@@ -211,7 +212,10 @@ def _judge(
         places["flattened"] = np.pad(
             model.flattened.placing.place(heard.flattened.astype(np.float64)).mean(axis=0), (0, 2)
         )[:2]
-    scores = {metric: float(values.mean()) for metric, values in heard.scores.items()}
+    scores = {
+        metric: float(np.nanmean(values)) if np.isfinite(values).any() else math.nan
+        for metric, values in heard.scores.items()
+    }
     return OutsideFindings(
         scores=scores,
         better_than=float((by_track > scores["stft_distance"]).mean()),

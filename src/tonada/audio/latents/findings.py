@@ -108,7 +108,7 @@ class ModelFindings:
     compression
         Samples for each latent value; below 1 the latents are larger than the sound.
     scores
-        Metric → mean over clips, with its interval over tracks.
+        Metric → mean over clips, with its interval over tracks; silent clips have no SI-SDR and are not in its mean.
     pooled, flattened
         The analysis of both forms of the latents.
     flat_rows

@@ -48,7 +48,8 @@ def cepstra(clip: Clip) -> Vector:
     """
     import torch
 
-    from tonada.audio.metrics import SAMPLE_RATE, cosines, log_mel
+    from tonada.audio.metrics import SAMPLE_RATE, log_mel
+    from tonada.audio.spectral import cosines
 
     samples = clip.mono().resampled(SAMPLE_RATE).samples[0]
     spectrum = log_mel(torch.from_numpy(samples.astype(np.float64))).numpy()
