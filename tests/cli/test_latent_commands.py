@@ -16,6 +16,7 @@ import tonada as package
 from conftest import Outcome, Run, names
 from midi_files import ONE_NOTE
 from tonada import registry
+from tonada.api.hashing import file_sha256
 from tonada.api.inputs import Failure
 from tonada.api.settings import NOTES_MODEL, SOUND_MODEL
 from tonada.audio.clip import Clip, read_clip, write_clip
@@ -24,6 +25,7 @@ from tonada.audio.latents.files import facts_path, read_facts
 from tonada.audio.latents.streaming import decode_whole, encode_whole
 from tonada.checkpoint import load_tensors, save_tensors
 from tonada.errors import CheckpointError, ConfigError, DataError
+from tonada.seeding import rng
 
 RATE = strided_autoencoder.SAMPLE_RATE
 
@@ -298,6 +300,15 @@ def test_weights_that_give_no_numbers(model: Path, tonada: Run) -> None:
     assert not Path("out").exists()
 
 
+def test_latents_beyond_what_the_model_can_decode(model: Path, tonada: Run) -> None:
+    tone("song.wav")
+    np.save("far.npy", np.full((10, 3), 3e38, np.float32))
+    tensors, _ = load_tensors(model / "model.safetensors")
+    save_tensors(model / "model.safetensors", {name: tensor * 100 for name, tensor in tensors.items()})
+    one_line(tonada("decode", "far.npy", "--model", model, "-o", "out"), 3, "beyond what it can decode")
+    assert not Path("out").exists()
+
+
 def test_ctrl_c_leaves_what_is_whole(model: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.wav", "b.wav", "c.wav"):
         tone(name)
@@ -418,7 +429,23 @@ def test_only_what_is_asked_for(model: Path, tonada: Run) -> None:
     assert lines[:2] == ["song_strength0.5.flac", "song_perturb.json"]
     told = json.loads(tonada("perturb", "song.wav", "--model", model, "--strength=", "--range", "1", "--json").out)
     assert [clip["strength"] for clip in told[0]["clips"]] == [None]
-    assert told[0]["safe_radius"] is None
+    assert (told[0]["safe_radius"], told[0]["threshold_reached"]) == (None, False)
+
+
+def test_a_threshold_that_no_strength_reaches(model: Path, tonada: Run) -> None:
+    tone("song.wav")
+    outcome = tonada("perturb", "song.wav", "--model", model, "--strength", "0.01,0.5", "--threshold", "50")
+    assert outcome.lines[-1].endswith("≥ 0.5")
+    told = json.loads(Path("song_perturb.json").read_text())
+    assert (told["safe_radius"], told["threshold_reached"]) == (0.5, False)
+
+
+def test_latents_of_one_frame_have_no_safe_radius(model: Path, tonada: Run) -> None:
+    write_clip(Clip(samples=np.full((1, 1), 0.5, np.float32), sample_rate=RATE), Path("one.wav"))
+    outcome = tonada("perturb", "one.wav", "--model", model)
+    assert (outcome.code, outcome.lines[-1].split()[-1]) == (0, "–")
+    assert outcome.err.startswith("tonada: one.wav: its latents do not vary, so noise")
+    assert json.loads(Path("one_perturb.json").read_text())["safe_radius"] is None
 
 
 def test_dimensions_that_are_not_asked_for_stay(model: Path, tonada: Run) -> None:
@@ -426,7 +453,7 @@ def test_dimensions_that_are_not_asked_for_stay(model: Path, tonada: Run) -> Non
     tonada("perturb", "song.wav", "--model", model, "--dimensions", "1", "--range", "0.75", "--strength=")
     net = strided_autoencoder.build()
     latents = encode_whole(net, samples_of("song.wav"))
-    expected = decode_whole(net, replace_dimensions(latents, [1], 0.75, seed=1), 4000)
+    expected = decode_whole(net, replace_dimensions(latents, [1], 0.75, generator=rng(1, "replace")), 4000)
     np.testing.assert_allclose(samples_of("song_range0.75.wav"), np.clip(expected, -1, 1), atol=1e-4)
 
 
@@ -486,13 +513,18 @@ def test_a_prior_that_is_fitted_stored_and_found_again(model: Path, tonada: Run)
     outcome = tonada("generate", *songs, "text.wav", *given, "--save-prior", "net/prior.safetensors", "-n", "2")
     assert outcome.code == 7
     assert outcome.err.startswith("tonada: text.wav: ")
-    assert outcome.lines == [f"net_fitted_{number}.{kind}" for number in (1, 2) for kind in ("wav", "json")]
+    clips = [f"net_fitted_{number}.{kind}" for number in (1, 2) for kind in ("wav", "json")]
+    assert outcome.lines == ["net/prior.safetensors", *clips]
     told = json.loads(Path("net_fitted_1.json").read_text())
+    prior_sha256 = file_sha256(Path("net/prior.safetensors"))
+    assert told["prior_sha256"] == prior_sha256
+    assert json.loads(Path("net_normal_1.json").read_text())["prior_sha256"] is None
     assert [song["name"] for song in told["songs"]] == songs
     fitted = samples_of("net_fitted_1.wav")
     again = tonada("generate", *given, "-o", "again")  # now the model has one, and auto takes it
     assert again.lines == ["again/net_fitted_1.wav", "again/net_fitted_1.json"]
-    np.testing.assert_allclose(samples_of("again/net_fitted_1.wav"), fitted, atol=1e-3)
+    np.testing.assert_array_equal(samples_of("again/net_fitted_1.wav"), fitted)
+    assert json.loads(Path("again/net_fitted_1.json").read_text())["prior_sha256"] == prior_sha256
     tensors, _ = load_tensors(model / "model.safetensors")
     save_tensors(model / "model.safetensors", {name: tensor * 0.5 for name, tensor in tensors.items()})
     one_line(tonada("generate", *given), 4, "prior.safetensors", "other weights")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from tonada.api.devices import find_device
 from tonada.api.hashing import file_sha256
 from tonada.api.inputs import find_inputs
-from tonada.api.settings import SOUND_FORMATS
 from tonada.api.sidecars import made_with, model_reference
 from tonada.errors import ConfigError, DataError
 
@@ -21,14 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tonada.audio.clip import Clip
     from tonada.audio.models.base import AudioAutoencoder
-    from tonada.audio.writing import ClipWriter
 
     Samples = NDArray[np.float32]
-
-DECODED_FORMATS = (*SOUND_FORMATS, "svg")
-"""What decoded sound can be written as; svg is its picture."""
 
 Progress = Callable[[float, float, str], None]
 """Told how much is done, of how much, and the name of what is being worked on."""
@@ -147,19 +139,75 @@ def read_blocks(path: Path, sample_rate: int, remarks: list[str], listen: Listen
             remarks.append(f"{path}: ends before its time; what there is of it was used")
 
 
-def finite(parts: Iterable[Samples], path: Path) -> Iterator[Samples]:
-    """Hand on what a model gives.
+def encoded(loaded: LoadedAutoencoder, blocks: Iterable[Samples], path: Path) -> Iterator[Samples]:
+    """Encode sound that comes block by block.
+
+    Parameters
+    ----------
+    loaded
+        The autoencoder.
+    blocks
+        float32 [S] each, at the model's sample rate.
+    path
+        Where it is from.
+
+    Yields
+    ------
+    ndarray
+        float32 [L, Z].
 
     Raises
     ------
     DataError
-        It is NaN or infinite somewhere; the input, ``path``, is named.
+        The model makes NaN or infinite values of it.
     """
+    from tonada.audio.latents.streaming import encode_blocks
+
+    return _finite(encode_blocks(loaded.model, blocks), path, _USELESS_WEIGHTS)
+
+
+def decoded(
+    loaded: LoadedAutoencoder, latents: NDArray[np.floating[Any]], samples: int, path: Path
+) -> Iterator[Samples]:
+    """Decode latents to sound, block by block.
+
+    Parameters
+    ----------
+    loaded
+        The autoencoder.
+    latents
+        Floating [L, Z], finite.
+    samples
+        Length of the sound.
+    path
+        Where they are from.
+
+    Yields
+    ------
+    ndarray
+        float32 [S].
+
+    Raises
+    ------
+    DataError
+        The model makes NaN or infinite values of them: through its weights, or they are too great.
+    """
+    from tonada.audio.latents.streaming import decode_blocks
+
+    usable = all(bool(tensor.isfinite().all()) for tensor in loaded.model.state_dict().values())
+    reason = "these latents are beyond what it can decode" if usable else _USELESS_WEIGHTS
+    return _finite(decode_blocks(loaded.model, latents, samples), path, reason)
+
+
+_USELESS_WEIGHTS = "its weights are of no use"
+
+
+def _finite(parts: Iterable[Samples], path: Path, reason: str) -> Iterator[Samples]:
     import numpy as np
 
     for part in parts:
         if not np.isfinite(part).all():
-            raise DataError(path, "the model makes NaN or infinite values of it; its weights are of no use")
+            raise DataError(path, f"the model makes NaN or infinite values of it; {reason}")
         yield part
 
 
@@ -167,106 +215,3 @@ def begun(parts: Iterable[Samples]) -> Iterator[Samples]:
     """Compute the first part at once and hand on all: input of no use is seen before a file or folder is made."""
     rest = iter(parts)
     return chain([*islice(rest, 1)], rest)
-
-
-@contextmanager
-def open_sound(
-    target: Path,
-    sample_rate: int,
-    formats: Sequence[str],
-    files: list[Path],
-    *,
-    draw: Callable[[Clip, Path], None] | None = None,
-) -> Iterator[Callable[[Samples], None]]:
-    """Give what appends a block to several sound files; they are there once the block of code has succeeded.
-
-    Parameters
-    ----------
-    target
-        Folder and stem; each format adds its suffix.
-    sample_rate
-        In Hz.
-    formats
-        Of `DECODED_FORMATS`; others are passed over. Only a picture needs all of the sound in memory.
-    files
-        Each file is added to it once it is whole.
-    draw
-        Draws the picture; the spectrogram when None.
-
-    Yields
-    ------
-    callable
-        Takes float32 [S].
-
-    Raises
-    ------
-    ConfigError
-        A format does not know the sample rate.
-    DataError
-        The folder cannot be written.
-    ResourceError
-        The disk is full.
-    """
-    import numpy as np
-
-    from tonada.audio.clip import Clip
-    from tonada.render.sound_pictures import draw_spectrogram
-
-    paths = [sibling(target, name) for name in SOUND_FORMATS if name in formats]
-    kept: list[Samples] = []
-    with ExitStack() as stack:
-        # The last one is closed first: so they are listed in order.
-        writers = [stack.enter_context(_listed_writer(path, sample_rate, files)) for path in reversed(paths)]
-
-        def write(block: Samples) -> None:
-            for writer in writers:
-                writer.write(block[None])
-            if "svg" in formats:
-                kept.append(block)
-
-        yield write
-    if "svg" in formats:
-        clip = Clip(samples=np.concatenate(kept)[None], sample_rate=sample_rate)
-        (draw or partial(draw_spectrogram, title=target.name))(clip, sibling(target, "svg"))
-        files.append(sibling(target, "svg"))
-
-
-def write_sound(
-    blocks: Iterable[Samples], target: Path, sample_rate: int, formats: Sequence[str], files: list[Path]
-) -> None:
-    """Write sound in several formats at once, block by block, as `open_sound` does.
-
-    Parameters
-    ----------
-    blocks
-        float32 [S] each.
-    target, sample_rate, formats, files
-        As for `open_sound`.
-    """
-    with open_sound(target, sample_rate, formats, files) as write:
-        for block in blocks:
-            write(block)
-
-
-@contextmanager
-def _listed_writer(path: Path, sample_rate: int, files: list[Path]) -> Iterator[ClipWriter]:
-    from tonada.audio.writing import ClipWriter
-
-    with ClipWriter(path, sample_rate) as writer:
-        yield writer
-    files.append(path)
-
-
-def decoded_target(target: Path) -> Path:
-    """Give the folder and stem of decoded sound: another than the song's own, which may lie there."""
-    return sibling_stem(target, "decoded")
-
-
-def sibling_stem(target: Path, word: str) -> Path:
-    """Give a folder and stem with a word added to the stem."""
-    return target.with_name(f"{target.name}_{word}")
-
-
-def sibling(target: Path, suffix: str) -> Path:
-    """Give a file: a folder and stem with a suffix added; dots in the stem stay."""
-    return target.with_name(f"{target.name}.{suffix}")

@@ -7,19 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tonada.api.autoencoders import (
-    DECODED_FORMATS,
-    Listen,
-    LoadedAutoencoder,
-    Progress,
-    begun,
-    decoded_target,
-    finite,
-    load_autoencoder,
-    open_sound,
-)
+from tonada.api.autoencoders import Listen, LoadedAutoencoder, Progress, begun, decoded, load_autoencoder
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_stems
 from tonada.api.settings import SOUND_MODEL, check_formats
+from tonada.api.sound_files import DECODED_FORMATS, decoded_target, open_sound
 from tonada.api.writing import all_or_none
 from tonada.errors import DataError
 
@@ -142,7 +133,6 @@ def decode_each(
 
 def _decode(path: Path, loaded: LoadedAutoencoder, target: Path, formats: Sequence[str], listen: Listen) -> Decoding:
     from tonada.audio.latents.files import read_latents
-    from tonada.audio.latents.streaming import decode_blocks
 
     listen(0.0)
     model = loaded.model
@@ -151,7 +141,7 @@ def _decode(path: Path, loaded: LoadedAutoencoder, target: Path, formats: Sequen
         reason = f"has {latents.shape[1]} values in each frame; {loaded.name} takes {model.latent_channels}"
         raise DataError(path, f"{reason}. Name the model that it was encoded with")
     samples, remarks = _length(path, latents, loaded)
-    blocks = begun(finite(decode_blocks(model, latents, samples), path))
+    blocks = begun(decoded(loaded, latents, samples, path))
     done = 0
     with all_or_none() as files, open_sound(target, model.sample_rate, formats, files) as write:
         for block in blocks:

@@ -8,24 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonada.api.autoencoders import (
-    DECODED_FORMATS,
     Listen,
     LoadedAutoencoder,
     Progress,
     begun,
-    decoded_target,
-    finite,
+    decoded,
+    encoded,
     load_autoencoder,
-    open_sound,
     read_blocks,
-    sibling,
 )
-from tonada.api.comparing import compare_blocks
 from tonada.api.hashing import file_sha256
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_stems
 from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import model_reference, relative_path
+from tonada.api.sound_files import DECODED_FORMATS, decoded_target, open_sound, sibling
 from tonada.api.writing import all_or_none
+from tonada.audio.comparing import compare_blocks
 from tonada.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -172,7 +170,6 @@ def encode_each(
 def _encode(path: Path, loaded: LoadedAutoencoder, target: Path, formats: Sequence[str], listen: Listen) -> Encoding:
     """Encode one song, and decode it again where there are formats to write that in."""
     from tonada.audio.latents.files import LatentsFacts, facts_path, write_facts, write_latents
-    from tonada.audio.latents.streaming import encode_blocks
 
     model = loaded.model
     remarks: list[str] = []
@@ -188,7 +185,7 @@ def _encode(path: Path, loaded: LoadedAutoencoder, target: Path, formats: Sequen
     latents_path = sibling(target, "npy")
     listen(0.0)
     blocks = read_blocks(path, model.sample_rate, remarks, lambda share: listen(half * share))
-    parts = begun(finite(encode_blocks(model, counted(blocks)), path))
+    parts = begun(encoded(loaded, counted(blocks), path))
     with all_or_none() as files:
         with write_latents(latents_path) as writer:
             for part in parts:
@@ -239,11 +236,10 @@ def _check(
     """Decode what was just encoded, write it, and give its figures against the song."""
     from tonada.audio.clip import read_mono
     from tonada.audio.latents.files import read_latents
-    from tonada.audio.latents.streaming import decode_blocks
     from tonada.render.sound_pictures import draw_comparison
 
     model = loaded.model
-    blocks = finite(decode_blocks(model, read_latents(sibling(target, "npy")), samples), path)
+    blocks = decoded(loaded, read_latents(sibling(target, "npy")), samples, path)
 
     def written(write: Callable[[Samples], None]) -> Iterator[Samples]:
         done = 0
@@ -253,8 +249,8 @@ def _check(
             done += len(block)
             listen(done / samples)
 
-    def draw(decoded: Clip, picture: Path) -> None:
-        draw_comparison(read_mono(path, model.sample_rate), decoded, picture, title=target.name)
+    def draw(again: Clip, picture: Path) -> None:
+        draw_comparison(read_mono(path, model.sample_rate), again, picture, title=target.name)
 
     with open_sound(decoded_target(target), model.sample_rate, formats, files, draw=draw) as write:
         return compare_blocks(read_blocks(path, model.sample_rate, []), written(write), model.sample_rate)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tonada.api.autoencoders import (
-    DECODED_FORMATS,
-    LoadedAutoencoder,
-    Progress,
-    begun,
-    finite,
-    load_autoencoder,
-    read_blocks,
-    sibling,
-    write_sound,
-)
+from tonada.api.autoencoders import LoadedAutoencoder, Progress, begun, decoded, encoded, load_autoencoder, read_blocks
 from tonada.api.hashing import file_sha256
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs
 from tonada.api.latent_settings import GenerateSettings
 from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import relative_path
+from tonada.api.sound_files import DECODED_FORMATS, sibling, write_sound
 from tonada.api.writing import all_or_none
 from tonada.config import to_mapping
 from tonada.errors import ConfigError, DataError
@@ -58,7 +49,8 @@ class Generation:
     remarks
         What should be known, a line each.
     files
-        What was written; the last is a json that says how it was made.
+        What was written, with the first clip the prior, too, where it was saved; the last is a json that says how the
+        clip was made.
     """
 
     variation: int
@@ -97,7 +89,7 @@ def generate(
     save_prior
         Where to write the prior that was fitted: ``prior.safetensors`` in the model's folder is found again.
     formats
-        "wav", "flac", "ogg", "mp3", "svg" (a spectrogram), "npy" (the latents).
+        "wav", "flac", "ogg", "opus", "mp3", "svg" (a spectrogram), "npy" (the latents).
     device
         "auto", "cpu", "cuda" or "mps".
     progress
@@ -188,12 +180,21 @@ def generate_each(
         drawn_from: Prior = _fit(clips, loaded, save_prior)
     else:
         drawn_from = make_prior(kind, loaded.model.latent_channels, path=stored, weights_sha256=loaded.weights_sha256)
+    saved = () if save_prior is None else (Path(save_prior),)
+    prior_file = saved[0] if saved else None if songs else stored
+    facts = {
+        "prior_sha256": None if kind != "fitted" or prior_file is None else file_sha256(prior_file),
+        "songs": [{"name": relative_path(song, folder), "sha256": file_sha256(song)} for song in sources],
+    }
     for variation in range(1, settings.variations + 1):
         if progress is not None:
             progress(variation - 1, settings.variations, f"{loaded.name} {variation}")
         target = folder / f"{loaded.name}_{kind}_{variation}"
-        yield _generate(drawn_from, kind, loaded, target, settings, variation, formats, sources, tuple(remarks))
-        remarks.clear()  # they are told once
+        made = _generate(drawn_from, kind, loaded, target, settings, variation, formats, facts)
+        # Both are told once.
+        yield replace(made, remarks=tuple(remarks), files=(*saved, *made.files))
+        saved = ()
+        remarks.clear()
 
 
 def _encoded_clips(
@@ -201,8 +202,6 @@ def _encoded_clips(
 ) -> Iterator[tuple[Path, list[NDArray[np.float32]]] | Failure]:
     """Encode songs and cut their latents into clips, float32 [L, Z] each."""
     import numpy as np
-
-    from tonada.audio.latents.streaming import encode_blocks
 
     model = loaded.model
     frames = max(2, round(FITTED_CLIP_S * model.sample_rate / model.hop))
@@ -215,7 +214,7 @@ def _encoded_clips(
             progress(number, len(paths), path.name)
         try:
             blocks = read_blocks(path, model.sample_rate, remarks)
-            latents = np.concatenate([*finite(encode_blocks(model, blocks), path)])
+            latents = np.concatenate([*encoded(loaded, blocks, path)])
             if len(latents) < 2:
                 raise DataError(path, "is too short to fit a prior to")
         except DataError as error:
@@ -227,13 +226,15 @@ def _encoded_clips(
 
 
 def _fit(clips: Sequence[NDArray[np.float32]], loaded: LoadedAutoencoder, save_to: str | Path | None) -> Prior:
-    from tonada.audio.latents.prior_files import save_prior
+    from tonada.audio.latents.prior_files import load_prior, save_prior
     from tonada.audio.latents.priors import fit_prior
 
     fitted = fit_prior(clips)
-    if save_to is not None:
-        save_prior(fitted, Path(save_to), weights_sha256=loaded.weights_sha256)
-    return fitted
+    if save_to is None:
+        return fitted
+    # What is saved is rounded: it is drawn from as it will be when it is found again.
+    save_prior(fitted, Path(save_to), weights_sha256=loaded.weights_sha256)
+    return load_prior(Path(save_to), weights_sha256=loaded.weights_sha256)
 
 
 def _generate(
@@ -244,17 +245,15 @@ def _generate(
     settings: GenerateSettings,
     variation: int,
     formats: Sequence[str],
-    sources: Sequence[Path],
-    remarks: tuple[str, ...],
+    facts: Mapping[str, Any],
 ) -> Generation:
     from tonada.audio.latents.files import write_latents
-    from tonada.audio.latents.streaming import decode_blocks
     from tonada.seeding import key
 
     model = loaded.model
     samples = max(1, round(settings.seconds * model.sample_rate))
     latents = prior.sample(model.frames(samples), key(settings.seed, "variation", variation))
-    blocks = begun(finite(decode_blocks(model, latents, samples), target))
+    blocks = begun(decoded(loaded, latents, samples, target))
     with all_or_none() as files:
         write_sound(blocks, target, model.sample_rate, formats, files)
         if "npy" in formats:
@@ -266,7 +265,7 @@ def _generate(
             "format": FORMAT,
             **loaded.facts(target.parent),
             "settings": {**to_mapping(settings), "prior": kind},
-            "songs": [{"name": relative_path(song, target.parent), "sha256": file_sha256(song)} for song in sources],
+            **facts,
             "variation": variation,
             "seconds": samples / model.sample_rate,
             "files": {file.name: file_sha256(file) for file in files},
@@ -277,6 +276,6 @@ def _generate(
         variation=variation,
         prior=kind,
         seconds=samples / model.sample_rate,
-        remarks=remarks,
+        remarks=(),
         files=tuple(files),
     )

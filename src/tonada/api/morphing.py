@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonada.api.autoencoders import (
-    DECODED_FORMATS,
     LoadedAutoencoder,
     Progress,
+    decoded,
+    encoded,
     find_song,
-    finite,
     load_autoencoder,
     read_blocks,
-    sibling,
-    sibling_stem,
-    write_sound,
 )
-from tonada.api.comparing import log_mel_distance_nats
 from tonada.api.hashing import file_sha256
 from tonada.api.inputs import check_output
 from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import relative_path
+from tonada.api.sound_files import DECODED_FORMATS, sibling, sibling_stem, write_sound
 from tonada.api.writing import all_or_none
 from tonada.errors import ConfigError
 from tonada.files import write_text
@@ -33,11 +30,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tonada.audio.latents.between import Pair
+
     Samples = NDArray[np.float32]
 
 
 FORMAT = 1
 """Of the json."""
+_SILENCE_SAMPLES = 2**18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,9 +147,9 @@ def morph(
     ResourceError
         The disk is full.
     """
-    import numpy as np
-
+    from tonada.audio.latents.between import Pair
     from tonada.audio.latents.editing import check_way
+    from tonada.audio.spooling import spooled
 
     check_formats(tuple(formats), DECODED_FORMATS)
     check_way(way)
@@ -160,9 +160,18 @@ def morph(
     paths = (find_song(first), find_song(second))
     loaded = load_autoencoder(model, device=device)
     remarks: list[str] = []
-    songs = [np.concatenate([*read_blocks(path, loaded.model.sample_rate, remarks)]) for path in paths]
+    rate = loaded.model.sample_rate
+    songs = [spooled(read_blocks(path, rate, remarks)) for path in paths]
     samples = (max if whole else min)(map(len, songs))
-    pair = _Pair.of([_at_length(song, samples) for song in songs], loaded, paths[0])
+    one, other = (
+        spooled(encoded(loaded, _at_length(song, samples), path)) for song, path in zip(songs, paths, strict=True)
+    )
+    pair = Pair(
+        latents=(one, other),
+        decode=lambda latents: decoded(loaded, latents, samples, paths[0]),
+        sample_rate=rate,
+    )
+    distance_nats = pair.distance_nats
     target = folder / f"{paths[0].stem}-{paths[1].stem}"
     made: list[MorphStep] = []
     with all_or_none() as files:
@@ -171,14 +180,14 @@ def morph(
                 progress(number, steps, target.name)
             share = number / (steps - 1)
             places = [sibling_stem(target, f"{name}_{number + 1}") for name in (way, "crossfade")]
-            made.append(_write_step(pair, share, way, places, formats, files, loaded))
+            made.append(_write_step(pair, share, way, places, formats, files))
         told = sibling(sibling_stem(target, way), "json")
         result = Morphing(
             first=paths[0],
             second=paths[1],
             way=way,
-            seconds=samples / loaded.model.sample_rate,
-            distance_nats=pair.distance_nats,
+            seconds=samples / rate,
+            distance_nats=distance_nats,
             steps=tuple(made),
             remarks=tuple(remarks),
             files=(*files, told),
@@ -187,61 +196,35 @@ def morph(
     return result
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Pair:
-    """Two songs: their latents, [L, Z], what the model makes of them, [S], and how far that is from each other."""
-
-    latents: tuple[Samples, Samples]
-    decoded: tuple[Samples, Samples]
-    distance_nats: float
-
-    @classmethod
-    def of(cls, songs: Sequence[Samples], loaded: LoadedAutoencoder, path: Path) -> _Pair:
-        from tonada.audio.latents.streaming import decode_whole, encode_whole
-
-        model = loaded.model
-        first, second = finite((encode_whole(model, song) for song in songs), path)
-        one, other = finite((decode_whole(model, latents, len(songs[0])) for latents in (first, second)), path)
-        distance_nats = log_mel_distance_nats(one, other, model.sample_rate)
-        return cls(latents=(first, second), decoded=(one, other), distance_nats=distance_nats)
-
-
-def _at_length(song: Samples, samples: int) -> Samples:
-    """Cut a song, or put silence behind it."""
+def _at_length(song: Samples, samples: int) -> Iterator[Samples]:
+    """Cut a song, or put silence behind it: block by block."""
     import numpy as np
 
-    return np.concatenate([song[:samples], np.zeros(max(0, samples - len(song)), np.float32)])
+    from tonada.audio.spooling import blocks_of
+
+    yield from blocks_of(song[:samples])
+    for start in range(len(song), samples, _SILENCE_SAMPLES):
+        yield np.zeros(min(_SILENCE_SAMPLES, samples - start), np.float32)
 
 
 def _write_step(
-    pair: _Pair,
-    share: float,
-    way: str,
-    places: Sequence[Path],
-    formats: Sequence[str],
-    files: list[Path],
-    loaded: LoadedAutoencoder,
+    pair: Pair, share: float, way: str, places: Sequence[Path], formats: Sequence[str], files: list[Path]
 ) -> MorphStep:
     """Write one step and the cross-fade beside it, at the two places, and tell how far they are from each other."""
-    import numpy as np
+    from tonada.audio.comparing import log_mel_distance_nats
+    from tonada.audio.spooling import blocks_of
 
-    from tonada.audio.latents.editing import interpolate
-    from tonada.audio.latents.streaming import decode_whole
-
-    rate, (first, second) = loaded.model.sample_rate, pair.decoded
-    between = decode_whole(loaded.model, interpolate(*pair.latents, share, way=way), len(first))
-    (between,) = finite([between], places[0])
-    crossfade = np.float32(1.0 - share) * first + np.float32(share) * second
+    between, crossfade = pair.morph(share, way), pair.crossfade(share)
     written: list[tuple[Path, ...]] = []
     for sound, place in zip((between, crossfade), places, strict=True):
         before = len(files)
-        write_sound([sound], place, rate, formats, files)
+        write_sound(blocks_of(sound), place, pair.sample_rate, formats, files)
         written.append(tuple(files[before:]))
-    distance_nats = log_mel_distance_nats(crossfade, between, rate)
+    distance_nats = log_mel_distance_nats(crossfade, between, pair.sample_rate)
     return MorphStep(
         share=share,
         distance_nats=distance_nats,
-        novelty=distance_nats / pair.distance_nats if pair.distance_nats else None,
+        novelty=pair.novelty(distance_nats),
         morph=written[0],
         crossfade=written[1],
     )

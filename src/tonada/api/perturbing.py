@@ -2,94 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tonada.api.autoencoders import (
-    DECODED_FORMATS,
-    Listen,
-    LoadedAutoencoder,
-    Progress,
-    finite,
-    load_autoencoder,
-    read_blocks,
-    sibling,
-    sibling_stem,
-    write_sound,
-)
-from tonada.api.comparing import log_mel_distance_nats
-from tonada.api.hashing import file_sha256
+from tonada.api.autoencoders import Listen, LoadedAutoencoder, Progress, decoded, encoded, load_autoencoder, read_blocks
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_stems
 from tonada.api.latent_settings import PerturbSettings
+from tonada.api.perturbations import Perturbation, PerturbedClip, write_perturbation
 from tonada.api.settings import SOUND_MODEL, check_formats
-from tonada.api.sidecars import relative_path
+from tonada.api.sound_files import DECODED_FORMATS, sibling, sibling_stem, write_sound
 from tonada.api.writing import all_or_none
-from tonada.config import to_mapping
 from tonada.errors import ConfigError, DataError
-from tonada.files import write_text
-from tonada.jsontext import to_json
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Samples = NDArray[np.float32]
-
-FORMAT = 1
-"""Of the json."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PerturbedClip:
-    """A song after its latents were changed.
-
-    Attributes
-    ----------
-    strength
-        Of the noise; None where values were drawn from a range.
-    distance_nats
-        Mean difference of log-mel spectra from the song as the model gives it back.
-    files
-        What was written.
-    """
-
-    strength: float | None
-    distance_nats: float
-    files: tuple[Path, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Perturbation:
-    """What became of a song.
-
-    Attributes
-    ----------
-    source
-        The sound file.
-    clips
-        One for the range, if there is one, and one for each strength, in ascending order.
-    reconstruction_nats
-        Distance of the song as the model gives it back from the song itself, for comparison.
-    threshold_nats
-        As it was asked.
-    safe_radius
-        The greatest strength whose distance stays below the threshold, on straight lines between those that were
-        tried, from no change at strength 0; None where no strength was tried.
-    remarks
-        What should be known, a line each.
-    files
-        What was written; the last is the json with these figures.
-    """
-
-    source: Path
-    clips: tuple[PerturbedClip, ...]
-    reconstruction_nats: float
-    threshold_nats: float
-    safe_radius: float | None
-    remarks: tuple[str, ...]
-    files: tuple[Path, ...]
 
 
 def perturb(
@@ -216,68 +147,68 @@ def _perturb(
     formats: Sequence[str],
     listen: Listen,
 ) -> Perturbation:
-    import numpy as np
+    from tonada.audio.comparing import log_mel_distance_nats
+    from tonada.audio.latents.editing import safe_radius, spread
+    from tonada.audio.spooling import blocks_of, spooled
 
-    from tonada.audio.latents.editing import replace_dimensions, safe_radius, shake
-    from tonada.audio.latents.streaming import decode_whole, encode_whole
-
-    model, rate = loaded.model, loaded.model.sample_rate
+    rate = loaded.model.sample_rate
     remarks: list[str] = []
     listen(0.0)
-    song = np.concatenate([*read_blocks(path, rate, remarks)])
-    (latents,) = finite([encode_whole(model, song)], path)
-    (decoded,) = finite([decode_whole(model, latents, len(song))], path)
-    changes: list[tuple[float | None, str, Samples]] = []
-    if settings.range is not None:
-        changed = replace_dimensions(latents, chosen, settings.range, seed=settings.seed, add=settings.add)
-        changes.append((None, f"range{settings.range:g}", changed))
-    for strength in sorted(settings.strength):
-        changed = shake(latents, chosen, strength, seed=settings.seed)
-        changes.append((strength, f"strength{strength:g}", changed))
+    song = spooled(read_blocks(path, rate, remarks))
+    latents = spooled(encoded(loaded, blocks_of(song), path))
+    unchanged = spooled(decoded(loaded, latents, len(song), path))
+    scale = spread(latents)
     clips: list[PerturbedClip] = []
     with all_or_none() as files:
-        for number, (strength_or_none, word, changed) in enumerate(changes):
+        changes = _changes(settings, chosen, scale)
+        for number, (strength_or_none, word, change) in enumerate(changes):
             listen(number / len(changes))
-            (sound,) = finite([decode_whole(model, changed, len(song))], path)
+            changed = spooled(map(change, blocks_of(latents)))
+            sound = spooled(decoded(loaded, changed, len(song), path))
             before = len(files)
-            write_sound([sound], sibling_stem(target, word), rate, formats, files)
-            distance = log_mel_distance_nats(decoded, sound, rate)
+            write_sound(blocks_of(sound), sibling_stem(target, word), rate, formats, files)
+            distance = log_mel_distance_nats(unchanged, sound, rate)
             clips.append(PerturbedClip(strength=strength_or_none, distance_nats=distance, files=tuple(files[before:])))
-        tried = [clip for clip in clips if clip.strength is not None]
+        tried = [(clip.strength, clip.distance_nats) for clip in clips if clip.strength is not None]
+        strengths, distances = [strength for strength, _ in tried], [distance for _, distance in tried]
+        radius = safe_radius(strengths, distances, settings.threshold)
+        reached = radius is not None
+        if tried and not scale[list(chosen)].any():
+            remarks.append(f"{path}: its latents do not vary, so noise in units of their spread changes nothing")
+        elif tried and radius is None:
+            radius = strengths[-1]
         told = sibling(sibling_stem(target, "perturb"), "json")
         result = Perturbation(
             source=path,
             clips=tuple(clips),
-            reconstruction_nats=log_mel_distance_nats(song, decoded, rate),
+            reconstruction_nats=log_mel_distance_nats(song, unchanged, rate),
             threshold_nats=settings.threshold,
-            safe_radius=safe_radius(
-                [clip.strength for clip in tried if clip.strength is not None],
-                [clip.distance_nats for clip in tried],
-                settings.threshold,
-            ),
+            threshold_reached=reached,
+            safe_radius=radius,
             remarks=tuple(remarks),
             files=(*files, told),
         )
-        _write_json(told, result, settings, loaded)
+        write_perturbation(told, result, settings, loaded)
     return result
 
 
-def _write_json(path: Path, result: Perturbation, settings: PerturbSettings, loaded: LoadedAutoencoder) -> None:
-    """Write the figures, and what making them again needs."""
-    record = {
-        "format": FORMAT,
-        **loaded.facts(path.parent),
-        "song": {"name": relative_path(result.source, path.parent), "sha256": file_sha256(result.source)},
-        "settings": to_mapping(settings),
-        "reconstruction_nats": result.reconstruction_nats,
-        "safe_radius": result.safe_radius,
-        "clips": [
-            {
-                "strength": clip.strength,
-                "distance_nats": clip.distance_nats,
-                "files": [file.name for file in clip.files],
-            }
-            for clip in result.clips
-        ],
-    }
-    write_text(path, to_json(record) + "\n")
+Change = Callable[["Samples"], "Samples"]
+
+
+def _changes(
+    settings: PerturbSettings, chosen: Sequence[int], scale: NDArray[np.float64]
+) -> list[tuple[float | None, str, Change]]:
+    """Give what is done to the latents, one block after the other: strength of the noise or None, word for the file."""
+    from tonada.audio.latents.editing import replace_dimensions, shake
+    from tonada.seeding import rng
+
+    changes: list[tuple[float | None, str, Change]] = []
+    if (extent := settings.range) is not None:
+        generator = rng(settings.seed, "replace")
+        replace = partial(replace_dimensions, dimensions=chosen, extent=extent, generator=generator, add=settings.add)
+        changes.append((None, f"range{extent:g}", replace))
+    for strength in sorted(settings.strength):
+        generator = rng(settings.seed, "shake")  # the noise of all strengths is the same but for its size
+        noise = partial(shake, dimensions=chosen, strength=strength, scale=scale, generator=generator)
+        changes.append((strength, f"strength{strength:g}", noise))
+    return changes

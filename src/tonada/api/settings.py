@@ -58,7 +58,7 @@ class ComposeSettings:
     soundfont: str | None = None
     """Sound font (.sf2 or .sf3) for audio; the piano that Tonada brings when none is given."""
     formats: tuple[str, ...] = ("mid",)
-    """What to write, with commas between: mid, wav, flac, ogg, opus, mp3, png, svg, json. The json is always written."""
+    """What to write, with commas between: mid, wav, flac, ogg, opus, mp3, png, svg; the json is always written."""
     device: str = "auto"
     """Where to compute: auto, cpu, cuda or mps."""
 

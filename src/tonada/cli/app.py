@@ -38,7 +38,7 @@ EPILOGUE = (
     "5 training diverged, 6 out of memory or disk, 7 some inputs failed, 130 interrupted (what there was is kept)."
 )
 
-USAGES = {generate: "Usage: tonada generate [OPTIONS] [SONGS...]"}
+USAGES = {"generate": "Usage: tonada generate [OPTIONS] [SONGS...]"}
 """Where cyclopts would only say ARGS."""
 
 
@@ -70,7 +70,7 @@ def make_app() -> App:
     )
     for group, functions in commands:
         for place, function in enumerate(functions):
-            usage = USAGES.get(function)
+            usage = USAGES.get(function.__name__)
             app.command(function, group=group, sort_key=place, help_epilogue="", usage=usage)
     tables: tuple[tuple[str, str, dict[str, Callable[..., int | None]]], ...] = (
         ("model", "Models: those that Tonada brings, and yours.", {"list": model_list, "info": model_info}),

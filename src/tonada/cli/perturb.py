@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -13,6 +13,9 @@ from tonada.api.latent_settings import PerturbSettings
 from tonada.api.settings import SOUND_MODEL
 from tonada.cli.batches import Formats, Numbers, WholeNumbers, batch_code, json_of, read_names, tell, tell_remarks
 from tonada.cli.output import Json, print_json, print_table, progress_bar
+
+if TYPE_CHECKING:
+    from tonada.api.perturbations import Perturbation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +80,17 @@ def perturb(
                         for clip in result.clips
                     },
                     "decoded": result.reconstruction_nats,
-                    "safe radius": result.safe_radius,
+                    "safe radius": _radius(result),
                 }
                 for result in results
                 if not isinstance(result, Failure)
             ]
         )
     return batch_code(results)
+
+
+def _radius(result: Perturbation) -> str | float | None:
+    """Give the safe radius, or that it is greater than all that was tried."""
+    if result.safe_radius is None or result.threshold_reached:
+        return result.safe_radius
+    return f"≥ {result.safe_radius:g}"

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tonada.audio.latents.editing import choose_dimensions, interpolate, replace_dimensions, safe_radius, shake
+from tonada.audio.latents.editing import choose_dimensions, interpolate, replace_dimensions, safe_radius, shake, spread
 from tonada.errors import ConfigError, UnknownNameError
+from tonada.seeding import rng
 
 
 def rows(*values: list[float]) -> NDArray[np.float32]:
@@ -81,36 +82,51 @@ def test_dimensions() -> None:
 
 def test_replaced_dimensions_lie_in_the_range_and_the_others_stay() -> None:
     latents = random_latents(7, frames=4000) * 10
-    changed = replace_dimensions(latents, [0, 3], 0.75, seed=1)
+    changed = replace_dimensions(latents, [0, 3], 0.75, generator=rng(1, "any"))
     np.testing.assert_array_equal(changed[:, [1, 2, 4, 5]], latents[:, [1, 2, 4, 5]])
     drawn = changed[:, [0, 3]]
     assert 0.74 < np.abs(drawn).max() <= 0.75
     assert abs(drawn.std() - 0.75 / np.sqrt(3)) < 0.01  # of a uniform distribution
-    added = replace_dimensions(latents, [0, 3], 0.75, seed=1, add=True)
+    added = replace_dimensions(latents, [0, 3], 0.75, generator=rng(1, "any"), add=True)
     np.testing.assert_allclose(added[:, [0, 3]] - latents[:, [0, 3]], drawn, atol=1e-5)
 
 
 def test_the_seed_decides_and_other_dimensions_do_not() -> None:
     latents = random_latents(8)
-    once = replace_dimensions(latents, [2], 1.0, seed=1)
-    np.testing.assert_array_equal(once, replace_dimensions(latents, [2], 1.0, seed=1))
-    assert (once != replace_dimensions(latents, [2], 1.0, seed=2)).any()
-    np.testing.assert_array_equal(once[:, 2], replace_dimensions(latents, [0, 2], 1.0, seed=1)[:, 2])
+    once = replace_dimensions(latents, [2], 1.0, generator=rng(1, "any"))
+    np.testing.assert_array_equal(once, replace_dimensions(latents, [2], 1.0, generator=rng(1, "any")))
+    assert (once != replace_dimensions(latents, [2], 1.0, generator=rng(2, "any"))).any()
+    np.testing.assert_array_equal(once[:, 2], replace_dimensions(latents, [0, 2], 1.0, generator=rng(1, "any"))[:, 2])
 
 
 def test_noise_is_in_units_of_each_dimensions_spread() -> None:
     latents = random_latents(9, frames=20_000, channels=3) * np.array([1, 10, 100], dtype=np.float32)
-    moved = shake(latents, [1, 2], 0.5, seed=1) - latents
+    scale = spread(latents)
+    np.testing.assert_allclose(scale, latents.std(axis=0, dtype=np.float64), rtol=1e-12)
+    moved = shake(latents, [1, 2], 0.5, scale=scale, generator=rng(1, "any")) - latents
     np.testing.assert_array_equal(moved[:, 0], 0)
     np.testing.assert_allclose(moved.std(axis=0)[1:], [5, 50], rtol=0.03)
-    np.testing.assert_allclose(shake(latents, [1, 2], 1.0, seed=1) - latents, 2 * moved, atol=1e-3)
-    np.testing.assert_array_equal(shake(latents, [1, 2], 0.0, seed=1), latents)
-    given = shake(latents, [0], 1.0, seed=1, scale=np.array([7.0, 0, 0])) - latents
+    twice = shake(latents, [1, 2], 1.0, scale=scale, generator=rng(1, "any")) - latents
+    np.testing.assert_allclose(twice, 2 * moved, atol=1e-3)
+    np.testing.assert_array_equal(shake(latents, [1, 2], 0.0, scale=scale, generator=rng(1, "any")), latents)
+    given = shake(latents, [0], 1.0, scale=np.array([7.0, 0, 0]), generator=rng(1, "any")) - latents
     assert given[:, 0].std() == pytest.approx(7, rel=0.03)
+
+
+def test_blocks_are_changed_as_the_whole_is() -> None:
+    latents = random_latents(11, frames=301)
+    scale, parts = spread(latents), np.split(latents, [1, 100])
+    for edit in (
+        lambda block, generator: shake(block, [0, 4], 0.7, scale=scale, generator=generator),
+        lambda block, generator: replace_dimensions(block, [0, 4], 0.7, generator=generator),
+    ):
+        going_on = rng(1, "any")
+        joined = np.concatenate([edit(part, going_on) for part in parts])
+        np.testing.assert_array_equal(joined, edit(latents, rng(1, "any")))
 
 
 def test_the_safe_radius() -> None:
     assert safe_radius([1, 2, 4], [0.1, 0.3, 0.5], 0.4) == pytest.approx(3)
     assert safe_radius([1, 2], [0.5, 0.1], 0.25) == pytest.approx(0.5)  # what comes back later does not count
-    assert safe_radius([1, 2], [0.1, 0.2], 0.4) == 2
+    assert safe_radius([1, 2], [0.1, 0.2], 0.4) is None  # not reached
     assert safe_radius([], [], 0.4) is None

@@ -7,13 +7,12 @@ function of the seed alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tonada.audio.spooling import blocks_of
 from tonada.errors import ConfigError, UnknownNameError
-from tonada.seeding import rng
 
 Latents = NDArray[np.float32]
 
@@ -118,7 +117,7 @@ def choose_dimensions(dimensions: Sequence[int], channels: int) -> list[int]:
 
 
 def replace_dimensions(
-    latents: Latents, dimensions: Sequence[int], extent: float, *, seed: int, add: bool = False
+    latents: Latents, dimensions: Sequence[int], extent: float, *, generator: np.random.Generator, add: bool = False
 ) -> Latents:
     """Replace some dimensions by values drawn evenly from ±extent, another in every frame; or add such values.
 
@@ -130,21 +129,33 @@ def replace_dimensions(
         Which of the Z.
     extent
         Greatest magnitude of the values.
-    seed
-        The same seed gives the same values.
+    generator
+        Gives the values; blocks of latents, one after the other, get those that the whole would.
     add
         Whether to add the values in place of replacing.
     """
     changed = latents.copy()
-    drawn = rng(seed, "replace").uniform(-extent, extent, latents.shape).astype(np.float32)
+    drawn = generator.uniform(-extent, extent, latents.shape).astype(np.float32)
     # Values for every dimension are drawn, whichever are taken: a dimension's do not depend on the others asked for.
     for dimension in dimensions:
         changed[:, dimension] = drawn[:, dimension] + (latents[:, dimension] if add else 0)
     return changed
 
 
+def spread(latents: Latents) -> NDArray[np.float64]:
+    """Give the standard deviation of each dimension over the frames, float64 [Z]: block by block, so of any length."""
+    mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks_of(latents)) / len(latents)
+    squares = sum(np.square(block - mean).sum(axis=0) for block in blocks_of(latents))
+    return np.sqrt(np.asarray(squares) / len(latents))
+
+
 def shake(
-    latents: Latents, dimensions: Sequence[int], strength: float, *, seed: int, scale: NDArray[Any] | None = None
+    latents: Latents,
+    dimensions: Sequence[int],
+    strength: float,
+    *,
+    scale: NDArray[np.float64],
+    generator: np.random.Generator,
 ) -> Latents:
     """Add Gaussian noise in units of each dimension's own spread: ``z + strength · scale · n``.
 
@@ -155,18 +166,16 @@ def shake(
     dimensions
         Which of the Z; the others stay.
     strength
-        Standard deviation of the noise, as a share of the dimension's. The noise of all strengths is the same but for
-        its size.
-    seed
-        The same seed gives the same noise.
+        Standard deviation of the noise, as a share of the dimension's.
     scale
-        float64 [Z]; the standard deviations over these latents' frames when None.
+        float64 [Z]: the dimensions' standard deviations, which `spread` gives.
+    generator
+        Gives the noise; blocks of latents, one after the other, get that which the whole would.
     """
     changed = latents.copy()
-    noise = rng(seed, "shake").standard_normal(latents.shape).astype(np.float32)
-    spread = latents.std(axis=0, dtype=np.float64) if scale is None else scale
+    noise = generator.standard_normal(latents.shape).astype(np.float32)
     chosen = list(dimensions)
-    changed[:, chosen] += np.float32(strength) * spread[chosen].astype(np.float32) * noise[:, chosen]
+    changed[:, chosen] += np.float32(strength) * scale[chosen].astype(np.float32) * noise[:, chosen]
     return changed
 
 
@@ -185,8 +194,7 @@ def safe_radius(strengths: Sequence[float], distances_nats: Sequence[float], thr
     Returns
     -------
     float
-        Where straight lines through the points, from (0, 0), first reach the threshold; the greatest strength where
-        they do not; None without strengths.
+        Where straight lines through the points, from (0, 0), first reach the threshold; None where they do not.
     """
     before = (0.0, 0.0)
     for strength, distance in zip(strengths, distances_nats, strict=True):
@@ -194,4 +202,4 @@ def safe_radius(strengths: Sequence[float], distances_nats: Sequence[float], thr
             share = (threshold_nats - before[1]) / (distance - before[1])
             return before[0] + share * (strength - before[0])
         before = (strength, distance)
-    return before[0] if strengths else None
+    return None

@@ -97,7 +97,8 @@ def interpolations(findings: Findings, store: Store) -> str:
                 at_end = index in (0, len(way.steps) - 1)  # all ways are the same there
                 key = f"between-{place}-{'end' if at_end else name}-{index}"
                 store.add(key, step.crossfade if name == "crossfade" else step.ways[name], "interpolations")
-                novelty = "" if name == "crossfade" or at_end else f"<br>{step.novelty[name]:.2f} from the cross-fade"
+                share = None if at_end else step.novelty.get(name)
+                novelty = "" if share is None else f"<br>{share:.2f} from the cross-fade"
                 cells.append(f'<span class="soft">{store.player(key, f"{name}, step {index + 1}")}{novelty}</span>')
             title = "plain cross-fade" if name == "crossfade" else name
             lines.append(f"<span>{title}</span>{''.join(cells)}")

@@ -55,7 +55,7 @@ def log_mel_distance_nats(reference: Samples, estimate: Samples, sample_rate: in
     Parameters
     ----------
     reference, estimate
-        float32 [S], equally long.
+        float32 [S], equally long; in memory or mapped from a file.
     sample_rate
         In Hz.
 
@@ -65,11 +65,12 @@ def log_mel_distance_nats(reference: Samples, estimate: Samples, sample_rate: in
         In nats.
     """
     from tonada.audio.metrics import log_mel_distance_nats
+    from tonada.audio.spooling import blocks_of
 
     def measure(first: Samples, second: Samples) -> dict[str, float]:
         return {"distance": log_mel_distance_nats(*(_at_the_metrics_rate(one, sample_rate) for one in (first, second)))}
 
-    return compare_blocks([reference], [estimate], sample_rate, measure)["distance"]
+    return compare_blocks(blocks_of(reference), blocks_of(estimate), sample_rate, measure)["distance"]
 
 
 def _every_metric(sample_rate: int) -> Metric:

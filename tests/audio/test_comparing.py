@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tonada.api.comparing import PIECE_S, compare_blocks, log_mel_distance_nats
 from tonada.audio import metrics
 from tonada.audio.clip import Clip
+from tonada.audio.comparing import PIECE_S, compare_blocks, log_mel_distance_nats
 
 RATE = 100
 
