@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from tonada.audio.latents.autoregression import Autoregression, fit_autoregression
 from tonada.audio.latents.kmeans import nearest_centres, spread_centres
 from tonada.audio.latents.prior_files import FILE_NAME, load_prior, make_prior, save_prior
 from tonada.audio.latents.priors import FittedPrior, NormalPrior, UniformPrior, fit_prior
-from tonada.checkpoint import save_tensors
+from tonada.checkpoint import load_tensors, save_tensors
 from tonada.errors import CheckpointError, ConfigError, UnknownNameError
 
 KNOWN = np.array([[[0.5, 0.3, 0.0], [-0.2, 0.6, 0.1], [0.0, 0.2, 0.4]], [[0.2, 0, 0], [0, -0.3, 0.2], [0.1, 0, 0.3]]])
@@ -58,6 +59,13 @@ def test_the_process_runs_from_its_steady_state() -> None:
     slow = Autoregression(np.array([[[0.98]]]), np.array([[np.sqrt(1 - 0.98**2)]]))
     firsts = [slow.sample(1, np.random.default_rng(seed))[0, 0] for seed in range(200)]
     assert np.std(firsts) == pytest.approx(1.0, abs=0.15)
+
+
+def test_the_run_in_forgets_the_beginning_of_the_slowest_process() -> None:
+    slow = Autoregression(np.array([[[0.9995]]]), np.eye(1))
+    surprises = np.zeros((slow.run_in + 1, 1))
+    surprises[0] = 1
+    assert 0 < slow.run(surprises)[0, 0] <= 1e-3
 
 
 @pytest.mark.parametrize(
@@ -213,3 +221,50 @@ def test_priors_that_cannot_be(tmp_path: Path) -> None:
     save_tensors(tmp_path / FILE_NAME, {}, {"format": "1", "weights_sha256": ""})
     with pytest.raises(CheckpointError, match="is no prior"):
         load_prior(tmp_path / FILE_NAME, weights_sha256="")
+
+
+def damaged(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    tensor = tensor.clone()
+    if name == "negative":
+        tensor.view(-1)[0] = -1
+    elif name == "not a number":
+        tensor.view(-1)[0] = torch.nan
+    elif name == "great":
+        tensor.view(-1)[0] = 1e30
+    elif name == "short":
+        tensor = tensor[:-1]
+    elif name == "scalar":
+        tensor = tensor.view(-1)[0]
+    elif name == "none":
+        tensor = tensor[:0]
+    elif name == "half":
+        tensor = tensor[..., : tensor.shape[-1] // 2]
+    elif name == "floating":
+        tensor = tensor.double()
+    return tensor.contiguous()
+
+
+TENSORS = ["centre", "axes", "places", "cluster", "middles", "kernels", "bandwidths", "low", "high"]
+PARTS = ["linear.coefficients", "linear.surprise", "volatility.coefficients", "volatility.deviation"]
+PROCESS = [f"processes.1.{name}" for name in (*PARTS, "volatility.variance")]
+
+
+@pytest.mark.parametrize(
+    ("tensor", "damage"),
+    [
+        *((tensor, damage) for tensor in (*TENSORS, *PROCESS) for damage in ("scalar", "none")),
+        *((tensor, "half") for tensor in ("axes", "kernels", *PROCESS[:2])),
+        *((tensor, "not a number") for tensor in (*TENSORS, *PROCESS) if tensor != "cluster"),
+        *((tensor, "short") for tensor in TENSORS),
+        *((tensor, "negative") for tensor in ("cluster", "bandwidths", "processes.1.volatility.variance")),
+        *((tensor, "great") for tensor in ("low", "processes.1.linear.coefficients")),
+        ("cluster", "floating"),
+    ],
+)
+def test_a_damaged_prior_is_refused(tensor: str, damage: str, fitted: FittedPrior, tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    save_prior(fitted, path, weights_sha256="")
+    tensors, metadata = load_tensors(path)
+    save_tensors(path, {**tensors, tensor: damaged(damage, tensors[tensor])}, metadata)
+    with pytest.raises(CheckpointError, match="is no prior"):
+        load_prior(path, weights_sha256="")

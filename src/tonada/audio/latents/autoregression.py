@@ -22,7 +22,6 @@ ORDERS = (1, 2, 3, 4, 6, 8, 12, 16)
 RIDGE = 1e-4
 """Added to each variance before solving, as a share of their mean: dimensions that copy each other have a solution."""
 _LARGEST_RADIUS = 0.9995
-_LONGEST_RUN_IN = 5000
 _LEAST_SHARE = 1e-9  # of the largest variance of a surprise: what is below is rounding
 
 
@@ -56,9 +55,13 @@ class Autoregression:
             The shapes do not fit each other, or the process is not stable.
         """
         made = cls(**arrays)
-        channels = len(made.surprise)
+        channels = made.surprise.shape[0] if made.surprise.ndim else 0
+        if not channels or made.coefficients.ndim != 3 or not len(made.coefficients):
+            raise ValueError("a process is of no channels or no order")
         if made.surprise.shape != (channels, channels) or made.coefficients.shape[1:] != (channels, channels):
             raise ValueError("the shapes of a process do not fit each other")
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise ValueError("a process is not finite")
         if not made.radius < 1:
             raise ValueError("a process is not stable")
         return made
@@ -75,7 +78,7 @@ class Autoregression:
     def run_in(self) -> int:
         """Frames that `run` needs to forget where it began: what was there has faded to a thousandth."""
         radius = min(self.radius, _LARGEST_RADIUS)
-        return len(self.coefficients) + min(_LONGEST_RUN_IN, int(np.log(1e-3) / np.log(max(radius, 1e-3))))
+        return len(self.coefficients) + int(np.ceil(np.log(1e-3) / np.log(max(radius, 1e-3))))
 
     def sample(self, frames: int, generator: np.random.Generator) -> Array:
         """Run the process from its steady state: float64 [L, Z]."""

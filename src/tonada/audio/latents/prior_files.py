@@ -84,7 +84,7 @@ def load_prior(path: Path, *, weights_sha256: str) -> FittedPrior:
     if metadata.get("weights_sha256") != weights_sha256:
         raise CheckpointError(f"{path}: was fitted to the latents of other weights; fit it again")
     arrays = {
-        name: tensor.numpy().astype(np.float64 if tensor.is_floating_point() else np.int64)
+        name: tensor.double().numpy() if tensor.is_floating_point() else tensor.long().numpy()
         for name, tensor in tensors.items()
     }
     try:

@@ -95,6 +95,11 @@ class FittedPrior(Prior):
         One for each cluster.
     low, high
         float64 [Z]: range of the training latents.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit each other, or values are out of range.
     """
 
     centre: Array
@@ -107,6 +112,34 @@ class FittedPrior(Prior):
     processes: tuple[Process, ...]
     low: Array
     high: Array
+
+    def __post_init__(self) -> None:
+        """Check that all fits: what was read from a file may be anything."""
+        if self.places.ndim != 2 or self.low.ndim != 1 or not len(self.places) or not len(self.low):
+            raise ValueError("there are no clips or no channels")
+        clips, components = self.places.shape
+        channels, clusters = len(self.low), len(self.processes)
+        shapes = {
+            "centre": (2 * channels,),
+            "axes": (components, 2 * channels),
+            "cluster": (clips,),
+            "middles": (clusters, components),
+            "kernels": (clusters, components, components),
+            "bandwidths": (clusters,),
+            "high": (channels,),
+        }
+        for name in ("places", "low", *shapes):
+            array = getattr(self, name)
+            if name in shapes and array.shape != shapes[name]:
+                raise ValueError(f"{name} has the shape {array.shape}; the others need {shapes[name]}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} is not finite")
+        if self.cluster.dtype.kind != "i" or not ((self.cluster >= 0) & (self.cluster < clusters)).all():
+            raise ValueError(f"cluster must be whole numbers from 0 to {clusters - 1}")
+        if any(process.linear.surprise.shape != (channels, channels) for process in self.processes):
+            raise ValueError(f"a process is not of {channels} channels")
+        if not ((self.low <= self.high).all() and (self.bandwidths >= 0).all()):
+            raise ValueError("low is above high, or a bandwidth below 0")
 
     @property
     def channels(self) -> int:  # type: ignore[override]  # a property in place of the attribute

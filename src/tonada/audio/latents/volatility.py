@@ -60,8 +60,10 @@ class Volatility:
         """
         made = cls(**arrays)
         Autoregression.of_arrays({"coefficients": made.coefficients, "surprise": made.deviation})
-        if made.variance.shape != (1,):
+        if made.variance.shape != (1,) or made.deviation.shape != (1, 1):
             raise ValueError("the shapes of a process do not fit each other")
+        if not 0 <= made.variance[0] < np.inf:
+            raise ValueError("a variance is out of range")
         return made
 
     def sample(self, frames: int, generator: np.random.Generator) -> Array:
