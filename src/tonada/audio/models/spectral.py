@@ -99,7 +99,7 @@ def middle() -> SpectralConfig:
 
 def small() -> SpectralConfig:
     """Size the counterpart of the study's smaller autoencoder: 16 values every 192 samples, a twelfth."""
-    return SpectralConfig(hop=192, latent_channels=16)
+    return SpectralConfig(hop=192, latent_channels=16, compression=1.0, waveform_weight=8.0)
 
 
 def one_in_16() -> SpectralConfig:
