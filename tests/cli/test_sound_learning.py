@@ -221,7 +221,7 @@ def test_evaluate(trained: Path, sound: Path, tonada: Run) -> None:
     )
     assert "compression 2.00" in outcome.lines[0]
     assert outcome.lines[2] == "All segments"
-    assert outcome.lines[3].split() == ["metric", "mean", "low", "high", "median"]
+    assert outcome.lines[3].split() == ["metric", "mean", "low", "high", "median", "undefined"]
     metrics = ["si_sdr_db", "stft_distance", "log_spectral_distance_db", "mel_cepstral_distortion_db"]
     assert [line.split()[0] for line in outcome.lines[4:8]] == metrics
     assert outcome.lines[10].split() == ["label", "segments", "tracks", *metrics]

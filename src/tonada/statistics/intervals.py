@@ -107,7 +107,7 @@ def bootstrap_mean_of_defined(values: Floats, groups: Sequence[Hashable], *, see
     defined = np.flatnonzero(~np.isnan(values))
     if not len(defined):
         return Estimate(value=math.nan, low=math.nan, high=math.nan)
-    return bootstrap_mean(values[defined], [groups[index] for index in defined], seed=seed)
+    return bootstrap_mean(values[defined], [groups[index] for index in defined.tolist()], seed=seed)
 
 
 def draw_halves(

@@ -52,8 +52,9 @@ class SoundEvaluation(Evaluation):
     title = "Reconstruction"
     explanation = (
         "Of SI-SDR more is better, of the distances less. “low” and “high” bound the mean with 95 % confidence, by "
-        "bootstrap over tracks. “undefined” counts segments that a mean leaves out: silence has no SI-SDR. Compression is the number of samples to one value of the latents: below 1 they are "
-        "larger than the sound, and a low distance proves nothing."
+        "bootstrap over tracks. “undefined” counts segments that a mean leaves out: silence has no SI-SDR. Compression "
+        "is the number of samples to one value of the latents: below 1 they are larger than the sound, and a low "
+        "distance proves nothing."
     )
 
     def headline(self) -> str:
