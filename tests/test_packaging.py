@@ -18,7 +18,13 @@ from tonada.audio.models.base import AudioAutoencoder
 from tonada.runs import load_model, pretrained_folder, pretrained_names
 
 ROOT = Path(__file__).parents[1]
-DATA_PATTERNS = ("render/soundfont/*", "examples/*.mid", "pretrained/**/*", "audio/evaluation/listener.*")
+DATA_PATTERNS = (
+    "render/soundfont/*",
+    "examples/*.mid",
+    "pretrained/**/*",
+    "audio/evaluation/listener.*",
+    "audio/evaluation/listener-*",
+)
 
 
 def data_files() -> set[str]:
@@ -35,7 +41,7 @@ def test_there_is_something_to_ship(pattern: str) -> None:
 
 
 def test_the_model_that_is_meant_where_none_is_named_is_shipped() -> None:
-    assert NOTES_MODEL in pretrained_names()
+    assert {NOTES_MODEL, SOUND_MODEL} <= set(pretrained_names())
 
 
 @pytest.mark.parametrize("name", pretrained_names())
