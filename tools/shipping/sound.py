@@ -21,10 +21,10 @@ from shipping.rights import (
 from shipping.shipment import Shipment
 from tonada.api.autoencoders import load_autoencoder
 from tonada.api.studies.sound import VALIDATION_CLIPS, VALIDATION_SAMPLES, SoundStudy
-from tonada.audio.evaluation.reconstruction import METRICS
 from tonada.audio.latents.prior_files import FILE_NAME, load_prior, save_prior
 from tonada.audio.latents.priors import fit_prior
 from tonada.audio.latents.streaming import encode_whole
+from tonada.audio.metrics import METRICS
 from tonada.data import Dataset
 from tonada.errors import CheckpointError
 from tonada.files import write_text
