@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tonada.api.inspection import show_model
-from tonada.api.settings import NOTES_MODEL
+from tonada.api.settings import NOTES_MODEL, SOUND_MODEL
 from tonada.audio.latents.prior_files import FILE_NAME, load_prior
 from tonada.audio.models.base import AudioAutoencoder
 from tonada.runs import load_model, pretrained_folder, pretrained_names
