@@ -48,7 +48,7 @@ def test_the_notebook_trains_stores_explores_encodes_and_makes_a_song(
     for number in range(16):
         label = "calm" if number % 2 else "quick"
         (tmp_path / "genres" / label).mkdir(parents=True, exist_ok=True)
-        write_song(tmp_path / "genres" / label / f"{label}.{number:05}.wav", seed=number, seconds=6.0)
+        write_song(tmp_path / "genres" / label / f"{label}.{number:05}.wav", seed=number, seconds=10.5)
     write_song(tmp_path / "outside.wav", seed=99, seconds=3.0)
     tiny = {
         "SOURCE": str(tmp_path / "genres"),
@@ -68,4 +68,7 @@ def test_the_notebook_trains_stores_explores_encodes_and_makes_a_song(
     assert any(path.suffix == ".html" for path in names["exploration"].files)
     assert (work / "outside" / "outside.npy").is_file()
     assert len(list((work / "new").glob("*.wav"))) == 2
-    assert "the winner, stored as a model" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert names["proposal"].reason in out
+    assert names["winner"].name == names["proposal"].name
+    assert {path.parent.name for path in names["songs"]} == {"calm", "quick"}
