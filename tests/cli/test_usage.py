@@ -354,9 +354,9 @@ def test_public_names() -> None:
     [
         ("compose", "compose"), ("config show", "show_config"), ("decode", "decode"), ("doctor", "doctor"),
         ("encode", "encode"), ("evaluate", "evaluate"), ("explore", "explore"), ("generate", "generate"),
-        ("morph", "morph"),
-        ("perturb", "perturb"), ("model info", "show_model"), ("model list", "list_models"), ("prepare", "prepare"), ("render", "render_midi"),
-        ("replay", "replay"), ("runs list", "list_runs"), ("runs show", "show_run"), ("train", "train"),
+        ("model info", "show_model"), ("model list", "list_models"), ("morph", "morph"), ("perturb", "perturb"),
+        ("prepare", "prepare"), ("render", "render_midi"), ("replay", "replay"), ("runs list", "list_runs"),
+        ("runs show", "show_run"), ("train", "train"),
     ],
 )  # fmt: skip
 def test_each_command_has_its_function_with_the_same_defaults(command: str, function: str) -> None:
