@@ -84,3 +84,19 @@ def test_safetensors_own_errors_are_the_systems(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"not a directory|file exists"):
         save_tensors(tmp_path / "file" / "model.safetensors", {"x": torch.ones(2)})
+
+
+def test_parts_that_may_be_absent(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    both = nn.ModuleDict({"maker": nn.Linear(2, 3), "opponent": nn.Linear(2, 3)})
+    plain = nn.ModuleDict({"maker": nn.Linear(2, 3)})
+    before = both["opponent"].weight.clone()
+    load_into(both, model_tensors(plain), path, optional=("opponent",))
+    assert torch.equal(both["maker"].weight, plain["maker"].weight)
+    assert torch.equal(both["opponent"].weight, before)
+    load_into(plain, model_tensors(both), path, optional=("opponent",))
+    with pytest.raises(CheckpointError, match="has 2 tensors that the model has not"):
+        load_into(plain, model_tensors(both), path)
+    half = {name: tensor for name, tensor in model_tensors(both).items() if name != "opponent.bias"}
+    with pytest.raises(CheckpointError, match="lacks 1 of the model's tensors, for example 'opponent.bias'"):
+        load_into(both, half, path, optional=("opponent",))

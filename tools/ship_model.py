@@ -88,12 +88,14 @@ def ship(arguments: argparse.Namespace) -> list[Path]:
 def write_weights(run: Path, folder: Path, config: Mapping[str, Any]) -> None:
     """Write the run's best weights, rounded to bf16, and its config without what is of the machine that trained it."""
     tensors, _ = load_tensors(run / "model.safetensors")
-    half = {name: tensor.to(torch.bfloat16) for name, tensor in tensors.items()}
+    model = build_model(config["model"])
+    needless = tuple(f"{part}." for part in model.training_only)
+    half = {name: tensor.to(torch.bfloat16) for name, tensor in tensors.items() if not name.startswith(needless)}
     megabytes = sum(tensor.nbytes for tensor in half.values()) / 1e6
     if megabytes > MOST_MEGABYTES:
         sys.exit(f"the weights take {megabytes:.1f} MB; what ships may take {MOST_MEGABYTES:g}")
     tables = {**config, "data": {"sha256": config["data"]["sha256"]}}
-    save_model(folder, build_model(config["model"]), tables, weights=half)
+    save_model(folder, model, tables, weights=half)
 
 
 def read_evaluations(paths: Sequence[Path], folder: Path, dataset: Dataset) -> dict[str, dict[str, Any]]:

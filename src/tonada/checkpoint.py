@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -83,7 +83,9 @@ def model_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+def load_into(
+    model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, optional: Sequence[str] = ()
+) -> None:
     """Copy weights into a model, all of them or none.
 
     Parameters
@@ -94,6 +96,8 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> No
         Exactly the names and shapes of ``model_tensors(model)``; any floating dtype.
     path
         Named in errors.
+    optional
+        Submodules whose weights may be absent on either side, each as a whole.
 
     Raises
     ------
@@ -101,6 +105,11 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> No
         Tensors are missing, left over, or have another shape.
     """
     wanted = model_tensors(model)
+    for part in optional:
+        ours, theirs = ({name for name in names if name.startswith(f"{part}.")} for names in (wanted, tensors))
+        if not ours or not theirs:
+            wanted = {name: tensor for name, tensor in wanted.items() if name not in ours}
+            tensors = {name: tensor for name, tensor in tensors.items() if name not in theirs}
     missing, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
     wrong = [name for name in wanted if name in tensors and wanted[name].shape != tensors[name].shape]
     if missing:

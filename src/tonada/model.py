@@ -30,6 +30,8 @@ class Model(nn.Module, ABC):
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Preset → settings of the trainer and of the augmentation that it is trained with unless others are asked for, by
     the names that ``--set`` takes."""
+    training_only: ClassVar[tuple[str, ...]] = ()
+    """Submodules that nothing but training needs (an opponent, say): a model folder may do without their weights."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()

@@ -143,7 +143,7 @@ def load_model(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.
         raise CheckpointError(f"{folder / 'config.toml'}: {error}") from error
     path = folder / "model.safetensors"
     tensors, _ = load_tensors(path)
-    load_into(model, tensors, path)
+    load_into(model, tensors, path, optional=model.training_only)
     model = model.to(device=device, dtype=dtype).eval()
     return LoadedModel(name=folder.name, model=model, codec=codec, config=config, folder=folder)
 

@@ -269,3 +269,39 @@ def test_evaluate_refuses(trained: Path, sound: Path, tiny_model: Path, tonada: 
         assert (outcome.code, outcome.out) == (2, "")
         assert len(outcome.err.splitlines()) == 1
         assert [word for word in words if word not in outcome.err] == []
+
+
+def test_train_starts_from_the_weights_of_a_model(sound: Path, tonada: Run) -> None:
+    assert tonada("train", "tiny/plain", "-d", sound, "-o", "first", *SMALL).code == 0
+    still = (*SMALL, "--set", "learning_rate=1e-9")
+    assert tonada("train", "tiny/plain", "-d", sound, "-o", "second", "--init", "first", *still).code == 0
+    (first, _), (second, _) = (load_tensors(Path(run, "model.safetensors")) for run in ("first", "second"))
+    assert all(np.allclose(first[name], second[name], atol=1e-6) for name in first)
+    table = read_toml(Path("second/config.toml"))["init"]
+    assert table == {"model": "first", "weights_sha256": sha256(Path("first/model.safetensors").read_bytes()).hexdigest()}
+    # The config says it all; so the run can be had again, and be resumed when the model that it began with is gone.
+    assert tonada("train", "-c", "second/config.toml", "-d", sound, "-o", "third").code == 0
+    assert Path("third/model.safetensors").read_bytes() == Path("second/model.safetensors").read_bytes()
+    save_tensors(Path("first/model.safetensors"), {name: tensor + 1 for name, tensor in first.items()})
+    refused = tonada("train", "-c", "second/config.toml", "-d", sound, "-o", "fourth")
+    assert (refused.code, Path("fourth").exists()) == (4, False)
+    assert "other weights than those that the config's table [init] means" in refused.err
+    Path("first").rename("gone")
+    assert tonada("train", "--resume", "-d", sound, "-o", "second", "--set", "steps=7").code == 0
+    assert read_toml(Path("second/config.toml"))["init"] == table
+
+
+def test_weights_to_start_from_that_cannot_be(sound: Path, tonada: Run) -> None:
+    cases = {
+        "there is no model 'nowhere'": ("--init", "nowhere"),
+        "lacks": ("--init", "piano"),
+        "Leave --init out": ("--init", "piano", "--resume"),
+    }
+    for text, options in cases.items():
+        refused = tonada("train", "tiny/plain", "-d", sound, "-o", "run", *options, *SMALL)
+        assert refused.code in (2, 4)
+        assert text in refused.err
+    Path("run.toml").write_text('[model]\nname = "tiny"\n[init]\nmodel = 3\n')
+    refused = tonada("train", "-c", "run.toml", "-d", sound, "-o", "run", *SMALL)
+    assert (refused.code, "[init] has no text 'model'" in refused.err) == (2, True)
+    assert not Path("run").exists()

@@ -15,7 +15,7 @@ from tonada.errors import ConfigError, UnknownNameError
 from tonada.runs import model_table
 from tonada.training import TrainerConfig
 
-_KNOWN = ("model", "codec", "data", "trainer", "augmentation")
+_KNOWN = ("model", "codec", "data", "init", "trainer", "augmentation")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from tonada.api.devices import find_device
+from tonada.api.starting import start_from
 from tonada.api.studies.base import Precision
 from tonada.api.studies.choice import study_of
 from tonada.api.tables import make_tables, read_request, run_tables
@@ -30,6 +31,7 @@ def train(
     data: str | Path,
     output: str | Path,
     config: str | Path | None = None,
+    init: str | Path | None = None,
     settings: Sequence[str] = (),
     resume: bool = False,
     max_minutes: float | None = None,
@@ -51,6 +53,9 @@ def train(
         The run folder; made when absent, else empty unless ``resume``.
     config
         A TOML file with tables ``model``, ``trainer``, ``augmentation``; the file that a run writes is one.
+    init
+        A model whose weights the run starts from: the name of one that Tonada brings, or a model or run folder. What it
+        lacks for training (an opponent, say) starts fresh. Without one a ``config`` says it, in its table ``init``.
     settings
         Overrides, ``key=value`` or ``table.key=value``.
     resume
@@ -79,7 +84,7 @@ def train(
     DataError
         The data set or the run folder cannot be used.
     CheckpointError
-        The run cannot be resumed.
+        The run cannot be resumed, or the weights to start from do not fit.
     TrainingError
         The loss diverged.
     """
@@ -87,6 +92,8 @@ def train(
         raise ConfigError(f"max_minutes must be more than 0; got {max_minutes}")
     if resume and config is not None:
         raise ConfigError("--resume goes on with the run's own config.toml. Leave --config out; --set still works")
+    if resume and init is not None:
+        raise ConfigError("--resume goes on with the run's own weights. Leave --init out")
     dataset, run = Dataset(Path(data)), Path(output)
     dataset.verify()
     if resume:
@@ -108,7 +115,12 @@ def train(
     chosen = torch.device(find_device(device))
     precision: Precision = "bf16" if precision_of(trainer_config.precision, chosen.type) is torch.bfloat16 else "fp32"
     torch.manual_seed(key(trainer_config.seed, "weights") & (2**63 - 1))
-    network = build_model(tables["model"]).to(chosen)
+    network = build_model(tables["model"])
+    # A run that is resumed has its own weights; where it once began may be gone.
+    origin = request.tables.get("init")
+    if (started := origin if resume else start_from(network, init, origin)) is not None:
+        tables["init"] = dict(started)
+    network = network.to(chosen)
     observe = study.observer(run, trainer_config.seed)
 
     def report() -> tuple[str, ...]:

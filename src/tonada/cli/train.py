@@ -22,6 +22,7 @@ def train(
     data: Annotated[Path, Parameter(alias="-d")],
     output: Annotated[Path, Parameter(alias="-o")],
     config: Annotated[Path | None, Parameter(alias="-c")] = None,
+    init: str | None = None,
     set: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     resume: bool = False,
     max_minutes: float | None = None,
@@ -41,6 +42,9 @@ def train(
         Folder of the run.
     config
         TOML file with the tables [model], [trainer] and [augmentation]; the file that a run writes is one.
+    init
+        Start from the weights of this model, the name of one that Tonada brings or a model or run folder; what it lacks
+        starts fresh.
     set
         A setting, KEY=VALUE or TABLE.KEY=VALUE; can be given several times.
     resume
@@ -62,6 +66,7 @@ def train(
             data=data,
             output=output,
             config=config,
+            init=init,
             settings=set,
             resume=resume,
             max_minutes=max_minutes,
