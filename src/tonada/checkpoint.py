@@ -83,9 +83,7 @@ def model_tensors(model: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def load_into(
-    model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, optional: Sequence[str] = ()
-) -> None:
+def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, optional: Sequence[str] = ()) -> None:
     """Copy weights into a model, all of them or none.
 
     Parameters

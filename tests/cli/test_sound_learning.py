@@ -278,7 +278,10 @@ def test_train_starts_from_the_weights_of_a_model(sound: Path, tonada: Run) -> N
     (first, _), (second, _) = (load_tensors(Path(run, "model.safetensors")) for run in ("first", "second"))
     assert all(np.allclose(first[name], second[name], atol=1e-6) for name in first)
     table = read_toml(Path("second/config.toml"))["init"]
-    assert table == {"model": "first", "weights_sha256": sha256(Path("first/model.safetensors").read_bytes()).hexdigest()}
+    assert table == {
+        "model": "first",
+        "weights_sha256": sha256(Path("first/model.safetensors").read_bytes()).hexdigest(),
+    }
     # The config says it all; so the run can be had again, and be resumed when the model that it began with is gone.
     assert tonada("train", "-c", "second/config.toml", "-d", sound, "-o", "third").code == 0
     assert Path("third/model.safetensors").read_bytes() == Path("second/model.safetensors").read_bytes()

@@ -14,7 +14,7 @@ from tonada.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from tonada.symbolic.lanes import Continuation
-    from tonada.symbolic.models.gpt import GPT
+    from tonada.symbolic.models.base import LanguageModel
     from tonada.symbolic.notes import Notes
     from tonada.symbolic.prompts import Prompt
     from tonada.symbolic.score import Score
@@ -106,14 +106,14 @@ class Composer:
             raise DataError(settings.soundfont, "there is no such sound font")
         from tonada.api.devices import find_device
         from tonada.runs import find_model, load_model
-        from tonada.symbolic.models.gpt import GPT
+        from tonada.symbolic.models.base import LanguageModel
         from tonada.symbolic.tokenizers.base import Tokenizer
 
         self.device = find_device(settings.device)
         loaded = load_model(find_model(settings.model), device=self.device)
-        if not isinstance(loaded.model, GPT) or not isinstance(loaded.codec, Tokenizer):
+        if not isinstance(loaded.model, LanguageModel) or not isinstance(loaded.codec, Tokenizer):
             raise ConfigError(f"{settings.model} makes no notes: it is a model of another kind")
-        self.model: GPT = loaded.model
+        self.model: LanguageModel = loaded.model
         self.tokenizer: Tokenizer = loaded.codec
         self.folder = loaded.folder
         self.name = loaded.folder.resolve().name

@@ -21,9 +21,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from tonada.errors import ConfigError
-from tonada.nn.attention import KeyValueCache
 from tonada.symbolic.lanes import Continuation, Event, Lane, StopRule
-from tonada.symbolic.models.gpt import GPT
+from tonada.symbolic.models.base import Cache, LanguageModel
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.sampling import SamplingConfig, Uniforms, sample, without
 from tonada.symbolic.tokenizers.base import Tokenizer
@@ -31,7 +30,7 @@ from tonada.symbolic.tokenizers.grammar import Grammar
 
 
 def generate(
-    model: GPT,
+    model: LanguageModel,
     tokenizer: Tokenizer,
     prompt_ids: ArrayLike,
     *,
@@ -146,7 +145,7 @@ class Generation(Iterator[Event]):
 
     def __init__(
         self,
-        model: GPT,
+        model: LanguageModel,
         tokenizer: Tokenizer,
         sampling: SamplingConfig,
         interrupt: Callable[[], bool] | None,
@@ -218,11 +217,11 @@ class _Group:
 
     def __init__(
         self,
-        model: GPT,
+        model: LanguageModel,
         tokenizer: Tokenizer,
         lanes: list[Lane],
         *,
-        cache: KeyValueCache,
+        cache: Cache,
         grammar: Grammar,
         uniforms: Uniforms,
         logits: NDArray[np.float32],
@@ -277,7 +276,7 @@ class _Group:
         self._chosen = self._chosen[indices]
 
 
-def _read(model: GPT, ids: NDArray[np.int64], cache: KeyValueCache) -> NDArray[np.float32]:
+def _read(model: LanguageModel, ids: NDArray[np.int64], cache: Cache) -> NDArray[np.float32]:
     """Let the model read ids [B, T]; give the logits that follow, ``[B, V]``."""
-    logits = model.step(torch.from_numpy(ids).to(model.embedding.weight.device), cache)
+    logits = model.step(torch.from_numpy(ids).to(model.device), cache)
     return logits.cpu().numpy()

@@ -20,7 +20,7 @@ from tonada.symbolic.evaluation.heldout import HeldOut, estimate_held_out, evalu
 from tonada.symbolic.generation import generate
 from tonada.symbolic.lanes import StopRule
 from tonada.symbolic.midi import write_midi
-from tonada.symbolic.models.gpt import GPT
+from tonada.symbolic.models.base import LanguageModel
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.sampling import SamplingConfig
 from tonada.symbolic.score import Score
@@ -80,7 +80,7 @@ class NotesStudy(Study):
     """Language models on ids of notes."""
 
     prepare_option = "--tokenizer"
-    models = GPT
+    models = LanguageModel
     Augmentation = Augmentation
 
     def __init__(self, dataset: Dataset) -> None:
@@ -134,7 +134,7 @@ class NotesStudy(Study):
         chosen = pieces[:1] + pieces[1:][-1:]
 
         def observe(model: Model, step: int) -> None:
-            assert isinstance(model, GPT)  # as ``models`` says
+            assert isinstance(model, LanguageModel)  # as ``models`` says
             for number, piece in enumerate(chosen, 1):
                 notes = self.codec.decode_notes(piece.array)
                 first = float(notes.onset_s[0]) if len(notes) else 0.0

@@ -16,10 +16,11 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from tonada.errors import ConfigError
-from tonada.model import Batch, Losses, Model
+from tonada.model import Batch, Losses
 from tonada.nn.attention import KeyValueCache, rotary_table
 from tonada.nn.block import Block
 from tonada.nn.layers import Activation, NormName, make_norm
+from tonada.symbolic.models.base import LanguageModel
 from tonada.symbolic.models.decoding import DecodingPlan
 
 
@@ -128,7 +129,7 @@ RECIPE: dict[str, str | float] = {
 }
 
 
-class GPT(Model):
+class GPT(LanguageModel):
     """A decoder-only Transformer.
 
     Parameters
