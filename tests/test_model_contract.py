@@ -36,6 +36,13 @@ def ids_and_targets() -> Batch:
     return {"inputs": ids[:, :-1], "targets": ids[:, 1:]}
 
 
+def opened_ids_and_targets() -> Batch:
+    """Give ids of which the first is in no slot, as it is where a piece begins."""
+    batch = ids_and_targets()
+    batch["inputs"][:, 0] = torch.randint(0, 6, (BATCH,))
+    return batch
+
+
 def waveforms() -> Batch:
     return {"waveform": torch.randn(BATCH, 1500) * 0.2}
 
@@ -46,6 +53,18 @@ CASES = {
     "gpt": Case(
         sizes={"vocabulary": VOCABULARY, "context": 16, "width": 16, "blocks": 2, "heads": 2},
         batch=ids_and_targets,
+        reads_ids=True,
+    ),
+    "nested": Case(
+        sizes={
+            "vocabulary": VOCABULARY,
+            "slot_starts": (6, 12, 20, 25),
+            "context": 16,
+            "width": 16,
+            "blocks": 2,
+            "heads": 2,
+        },
+        batch=opened_ids_and_targets,
         reads_ids=True,
     ),
     "spectral": Case(sizes=SPECTRAL, batch=waveforms, reads_ids=False),

@@ -35,6 +35,7 @@ TABLE: Mapping[str, Mapping[str, Entry]] = {
     "model": {
         "autoencoder": Entry("tonada.audio.models.autoencoder:Autoencoder", presets=("large", "middle", "small")),
         "gpt": Entry("tonada.symbolic.models.gpt:GPT", presets=("from-scratch", "giga", "small", "tiny")),
+        "nested": Entry("tonada.symbolic.models.nested:Nested", presets=("small", "tiny")),
         "spectral": Entry(
             "tonada.audio.models.spectral:SpectralAutoencoder",
             presets=("16x", "32x", "64x", "large", "middle", "small"),

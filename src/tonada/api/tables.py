@@ -82,7 +82,7 @@ def make_tables(
     request
         What was asked for.
     dictated
-        Settings of the model that the data dictate; they come before the preset's.
+        Settings that the data dictate; those that the model's config has come before the preset's.
     settings
         Overrides, ``key=value`` or ``table.key=value``.
     smoke
@@ -105,6 +105,7 @@ def make_tables(
         recipe, base = registry.recipe(request.preset), registry.preset("model", request.preset)[1]
     own = {name: value for name, value in given.get("model", {}).items() if name != "name"}
     model_config = registry.resolve("model", request.name).Config
+    dictated = {name: value for name, value in dictated.items() if name in _field_names(model_config)}
     types: dict[str, type[Any]] = {"trainer": TrainerConfig, "augmentation": study_of(request.name).Augmentation}
     parts: dict[str, dict[str, Any]] = {table: {} for table in types}
     for key, value in recipe.items():
@@ -152,7 +153,7 @@ def run_tables(request: Request, study: Study, *, settings: Sequence[str], smoke
     dataset, dictated = study.dataset, study.model_settings()
     tables = make_tables(request, dictated=dictated, settings=settings, smoke=smoke)
     for name, value in dictated.items():
-        if tables["model"][name] != value:
+        if tables["model"].get(name, value) != value:
             raise ConfigError(f"{name} is {tables['model'][name]} in the model and {value} in {dataset.folder}")
     codec = {"name": dataset.codec_name, **dataset.codec_config}
     data = {"folder": str(dataset.folder), "sha256": dataset.sha256}

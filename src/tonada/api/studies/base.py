@@ -50,7 +50,7 @@ class Study(ABC):
 
     @abstractmethod
     def model_settings(self) -> dict[str, Any]:
-        """Give the settings of a model that the data dictate."""
+        """Give the settings of models that the data dictate; a model takes those that its config has."""
 
     @abstractmethod
     def batches(self, model: Model, config: TrainerConfig, augmentation: Any) -> BatchSource:

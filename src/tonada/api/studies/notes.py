@@ -24,7 +24,7 @@ from tonada.symbolic.models.base import LanguageModel
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.sampling import SamplingConfig
 from tonada.symbolic.score import Score
-from tonada.symbolic.tokenizers.base import Tokenizer
+from tonada.symbolic.tokenizers.base import Tokenizer, slot_starts
 from tonada.symbolic.windows import WindowBatches
 from tonada.training import TrainerConfig
 
@@ -99,8 +99,8 @@ class NotesStudy(Study):
         return self._tokenizer
 
     def model_settings(self) -> dict[str, Any]:
-        """Give the vocabulary, which is the tokenizer's."""
-        return {"vocabulary": self.codec.vocabulary_size}
+        """Give the vocabulary, and where its slots begin, which are the tokenizer's."""
+        return {"vocabulary": self.codec.vocabulary_size, "slot_starts": list(slot_starts(self.codec))}
 
     def batches(self, model: Model, config: TrainerConfig, augmentation: Any) -> WindowBatches:
         """Give windows of as many ids as the model reads."""

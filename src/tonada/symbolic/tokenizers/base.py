@@ -7,7 +7,7 @@ wherever they stand, ids at or above V too, and what is no whole note is left ou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from tonada.codec import Codec
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.score import Score
+from tonada.symbolic.tokenizers.conditions import CONDITIONS, Conditions
 from tonada.symbolic.tokenizers.grammar import Grammar
 
 Ids = NDArray[np.uint16]
@@ -68,6 +69,8 @@ class Tokenizer(Codec[Score]):
     bin_width
         How many reference units (10 ms, or 1 of velocity) each id's bin is wide; float64 [V], 1.0 where nothing is
         quantised. Where slots share ids it says 1.0: ask ``widths_of``.
+    conditions
+        What a piece may be said to be, and the ids for it; without names where the scheme has none.
     """
 
     name: ClassVar[str]
@@ -82,6 +85,7 @@ class Tokenizer(Codec[Score]):
     ids_per_note: int | None
     slot_of: NDArray[np.uint8]
     bin_width: NDArray[np.float64]
+    conditions: Conditions = Conditions([()] * len(CONDITIONS))
 
     def encode(self, item: Score) -> Ids:
         """Fold the pedal and turn the whole piece into ids.
@@ -140,6 +144,24 @@ class Tokenizer(Codec[Score]):
         """Give the ids of a window with the conditions that hold once its notes are ``semitones`` higher."""
         return ids
 
+    def set_conditions(self, ids: Ids, conditions: Mapping[str, str]) -> Ids:
+        """Give the ids of a window with these conditions, in place of those that it has.
+
+        Parameters
+        ----------
+        ids
+            A window of a piece; conditions stand before its notes, and after the begin id if it has one.
+        conditions
+            Kind → name.
+
+        Raises
+        ------
+        UnknownNameError
+            A kind or a name is unknown, as all are in schemes without conditions.
+        """
+        self.conditions.ids(conditions)
+        return ids
+
     @abstractmethod
     def prompt_ids(self, notes: Notes) -> Ids:
         """Turn notes into the ids that a continuation follows: opened, not closed."""
@@ -182,3 +204,12 @@ class Tokenizer(Codec[Score]):
         """Give the ids that are in the vocabulary, as int64."""
         given = np.asarray(ids).astype(np.int64).reshape(-1)
         return given[given < self.vocabulary_size]
+
+
+def slot_starts(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Give the first id of each slot, where ids in no slot come first and then slot after slot; elsewhere nothing."""
+    order = np.where(tokenizer.slot_of < len(tokenizer.slots), tokenizer.slot_of.astype(np.int64), -1)
+    if tokenizer.ids_per_note is None or (np.diff(order) < 0).any():
+        return ()
+    starts = np.searchsorted(order, np.arange(len(tokenizer.slots)))
+    return tuple(starts.tolist()) if (np.diff(starts, append=len(order)) > 0).all() else ()
