@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tonada.errors import CheckpointError
 from tonada.files import atomic_path
+from tonada.sharding import divided_as
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
@@ -118,4 +119,4 @@ def load_into(model: nn.Module, tensors: Mapping[str, Tensor], path: Path, *, op
         found, needed = tuple(tensors[wrong[0]].shape), tuple(wanted[wrong[0]].shape)
         raise CheckpointError(f"{path}: tensor '{wrong[0]}' has shape {found}; the model needs {needed}")
     for name, tensor in wanted.items():
-        tensor.copy_(tensors[name])
+        tensor.copy_(divided_as(tensors[name], tensor))

@@ -32,6 +32,8 @@ class Model(nn.Module, ABC):
     the names that ``--set`` takes."""
     training_only: ClassVar[tuple[str, ...]] = ()
     """Submodules that nothing but training needs (an opponent, say): a model folder may do without their weights."""
+    shardable: ClassVar[bool] = False
+    """Whether ``losses`` computes through ``forward`` alone: then its weights can be divided among processes."""
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -63,6 +65,18 @@ class Model(nn.Module, ABC):
         tuple
             The group's name and its loss terms, each a scalar tensor.
         """
+
+    def count(self, batch: Batch) -> int:
+        """Count what the means in ``losses`` are taken over; processes that share a batch weigh their losses by it.
+
+        Examples, the length of the first axis, unless a model says otherwise.
+
+        Parameters
+        ----------
+        batch
+            As for ``losses``.
+        """
+        return len(next(iter(batch.values())))
 
     def parameter_count(self) -> int:
         """Count the weights, shared ones once."""

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from tonada.sharding import divided_as, whole
+
 OptimizerName = Literal["adamw", "muon"]
 
 
@@ -88,9 +90,11 @@ class Muon(torch.optim.Optimizer):
                     state["momentum_buffer"] = torch.zeros_like(parameter)
                 buffer = state["momentum_buffer"]
                 buffer.lerp_(parameter.grad, 1.0 - group["momentum"])
-                update = orthogonalised(parameter.grad.lerp(buffer, group["momentum"]), dtype=self.dtype)
+                # Singular values are those of the whole matrix: processes that have divided it all compute them.
+                blend = whole(parameter.grad.lerp(buffer, group["momentum"]))
+                update = divided_as(orthogonalised(blend, dtype=self.dtype).to(parameter.dtype), parameter)
                 parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
-                parameter.add_(update.to(parameter.dtype), alpha=-group["lr"] * 0.2 * max(parameter.shape) ** 0.5)
+                parameter.add_(update, alpha=-group["lr"] * 0.2 * max(parameter.shape) ** 0.5)
 
 
 def make_optimizers(

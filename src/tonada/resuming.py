@@ -20,6 +20,7 @@ from tonada.checkpoint import load_into, load_tensors, model_tensors, save_tenso
 from tonada.errors import CheckpointError
 from tonada.model import Model
 from tonada.optimizers import OptimizerName
+from tonada.sharding import divided_as, whole_on_first
 
 _FACTS: Final = ("step", "best", "best_step", "seconds")  # that the file keeps beside tensors
 
@@ -45,8 +46,32 @@ class RunState:
     seconds: float = 0.0
     """Training time, over all its parts."""
 
-    def save(self, path: Path) -> None:
+    @torch.no_grad()
+    def update_average(self, most: float) -> None:
+        """Move the average towards the weights; the decay warms up, so that early weights are forgotten.
+
+        Parameters
+        ----------
+        most
+            The decay, once it is warm.
+        """
+        if self.average:
+            decay = min(most, (1 + self.step) / (10 + self.step))
+            for name, tensor in model_tensors(self.model).items():
+                if tensor.is_floating_point():
+                    self.average[name].lerp_(tensor, 1.0 - decay)
+                else:
+                    self.average[name].copy_(tensor)
+
+    def save(self, path: Path, *, is_first: bool = True) -> None:
         """Write everything into one file: it is either the old state or the new one.
+
+        Parameters
+        ----------
+        path
+            The file.
+        is_first
+            Whether this is the process that writes; where weights are divided, the others give it theirs.
 
         Raises
         ------
@@ -61,7 +86,9 @@ class RunState:
             for name, value in optimizer.state[parameter].items():
                 tensors[f"{prefix}/{name}"] = value
         facts = {name: getattr(self, name) for name in _FACTS} | {"optimizer": self.optimizer_name}
-        save_tensors(path, tensors, {"state": json.dumps(facts)})
+        tensors = whole_on_first(tensors, is_first=is_first)
+        if is_first:
+            save_tensors(path, tensors, {"state": json.dumps(facts)})
 
     def restore(self, path: Path) -> None:
         """Take everything from a file that ``save`` wrote.
@@ -84,14 +111,14 @@ class RunState:
         load_into(self.model, below("model/"), path)
         if below("average/").keys() != self.average.keys():
             raise CheckpointError(f"{path}: the moving average does not fit this run's setting of ema")
-        self.average = {name: tensor.to(self.average[name].device) for name, tensor in below("average/").items()}
+        self.average = {name: divided_as(tensor, self.average[name]) for name, tensor in below("average/").items()}
         for prefix, (optimizer, parameter, name) in self._slots().items():
             state = below(f"{prefix}/")
             wrong = [key for key, value in state.items() if value.ndim and value.shape != parameter.shape]
             if wrong:
                 raise CheckpointError(f"{path}: the optimizer's '{wrong[0]}' of '{name}' does not fit the model")
             # torch's AdamW keeps its step count on the CPU, everything else beside the parameter.
-            optimizer.state[parameter] = {k: v.to(parameter.device) if v.ndim else v for k, v in state.items()}
+            optimizer.state[parameter] = {k: divided_as(v, parameter) if v.ndim else v for k, v in state.items()}
         self.step, self.best, self.best_step, self.seconds = (facts[name] for name in _FACTS)
 
     def _slots(self) -> dict[str, tuple[torch.optim.Optimizer, Tensor, str]]:

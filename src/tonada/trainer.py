@@ -2,14 +2,14 @@
 
 A run is a function of (config, data, seed): batches depend on the step alone, dropout and other draws inside the model
 are seeded per step, and everything else is in the ``RunState``, which is saved. Killed at any moment, a run resumes
-from its last checkpoint to exactly the same weights.
+from its last checkpoint to exactly the same weights. Several processes train together; see `tonada.distributed`.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from tonada.checkpoint import load_into, model_tensors
 from tonada.config import write_toml
-from tonada.errors import TrainingError
+from tonada.distributed import ALONE, Ranks
+from tonada.errors import ConfigError, TrainingError
 from tonada.files import translated_errors
 from tonada.model import Batch, Model
 from tonada.optimizers import make_optimizers
@@ -28,11 +30,12 @@ from tonada.resuming import RunState
 from tonada.runs import rewind_log, save_model
 from tonada.schedules import learning_rate_factor
 from tonada.seeding import key
+from tonada.sharding import shard, whole, whole_on_first
 from tonada.training import Progress, TrainerConfig, TrainingResult, precision_of
 
 
 class BatchSource(Protocol):
-    """Where batches come from."""
+    """Where batches come from: batch n of size b holds the examples n · b … n · b + b − 1 of one endless row."""
 
     def batch(self, step: int) -> Batch:
         """Give the batch of a running number, a function of it alone."""
@@ -47,7 +50,8 @@ class Trainer:
     model
         The network, on its device.
     source
-        Gives the batch with number ``step · accumulate + i``.
+        Gives the batch with number ``step · accumulate + i``; of several processes, each gives its share of it (see
+        `Ranks.number`), so its batches are smaller.
     config
         Settings.
     run
@@ -61,6 +65,13 @@ class Trainer:
         Called after every validation with the scored weights, in evaluation mode, and the step: to make samples.
     progress
         Called after every step.
+    ranks
+        The processes that train together; only the first validates, observes and writes.
+
+    Raises
+    ------
+    ConfigError
+        The weights cannot be divided as the settings say.
     """
 
     def __init__(
@@ -74,13 +85,23 @@ class Trainer:
         validate: Callable[[Model], Mapping[str, float]] | None = None,
         observe: Callable[[Model, int], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.model, self.source, self.config, self.run = model, source, config, run
+        self.model, self.source, self.config, self.run, self.ranks = model, source, config, run, ranks
         self.tables, self.validate, self.observe, self.progress = tables, validate, observe, progress
         self.device = next(model.parameters()).device
+        ranks.copy_from_first(model_tensors(model))
         self.precision = precision_of(config.precision, self.device.type)
+        self.is_sharded = config.sharding == "fsdp" and ranks.size > 1
+        self.scored = model  # what is validated and kept
+        if self.is_sharded:
+            if not model.shardable:
+                raise ConfigError(f"sharding=fsdp is not for {type(model).__name__}. Leave it out: --set sharding=none")
+            self.scored = copy.deepcopy(model) if ranks.is_first else model
+            shard(model, self.device)
         self.groups = model.groups()
         names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self._statistics = [tensor for name, tensor in model_tensors(model).items() if name not in names.values()]
         optimizers = {
             group: make_optimizers(
                 [(names[id(parameter)], parameter) for parameter in parameters],
@@ -101,13 +122,11 @@ class Trainer:
         if config.compile:
             model.compile()
         self._checkpoint = run / "trainer.safetensors"
-        self._stop, self._reason = threading.Event(), "finished"
+        self._reason: str | None = None  # why to stop
 
     def request_stop(self, reason: str) -> None:
         """Ask for a clean stop after the current step: checkpoint, then return with this reason."""
-        if not self._stop.is_set():
-            self._stop.set()
-            self._reason = reason
+        self._reason = self._reason or reason
 
     def fit(self, *, resume: bool = False, max_seconds: float | None = None) -> TrainingResult:
         """Train to the end, to a stop, or until the time is used up.
@@ -134,14 +153,19 @@ class Trainer:
         config, state, started = self.config, self.state, time.monotonic()
         if resume:
             state.restore(self._checkpoint)
-            rewind_log(self.run, state.step)
-            write_toml(self.run / "config.toml", self.tables)
+            if self.ranks.is_first:
+                rewind_log(self.run, state.step)
+                write_toml(self.run / "config.toml", self.tables)
         else:
-            save_model(self.run, self.model, self.tables)
-            state.save(self._checkpoint)  # killed before the first checkpoint it begins again, with the same weights
+            if self.ranks.is_first:
+                save_model(self.run, self.scored, self.tables)
+            self._save()  # killed before the first checkpoint it begins again, with the same weights
         before, first, saved, last_save = state.seconds, state.step, state.step, time.monotonic()
         self.model.train()
-        while state.step < config.steps and not self._stop.is_set():
+        while True:
+            self._reason = self.ranks.agreed(self._reason)
+            if self._reason or state.step >= config.steps:
+                break
             record = self._train_step()
             state.step += 1
             state.seconds = before + time.monotonic() - started
@@ -155,22 +179,30 @@ class Trainer:
                 self._log(record)
             if max_seconds is not None and time.monotonic() - started >= max_seconds:
                 self.request_stop("time")
-            if done or self._stop.is_set() or time.monotonic() - last_save >= config.checkpoint_minutes * 60:
-                state.save(self._checkpoint)
+            stops = done or self._reason is not None
+            if self.ranks.any(stops or time.monotonic() - last_save >= config.checkpoint_minutes * 60):
+                self._save()
                 last_save, saved = time.monotonic(), state.step
             if self.progress is not None:
                 left = (time.monotonic() - started) / (state.step - first) * (config.steps - state.step)
                 self.progress(Progress(step=state.step, steps=config.steps, record=record, seconds_left=left))
         if saved != state.step:  # the wish to stop came after the last look at it
-            state.save(self._checkpoint)
+            self._save()
+        reason = self._reason or "finished"
         if self.validate is None:
-            save_model(self.run, self.model, self.tables, weights=state.average or None)
-        return TrainingResult(reason=self._reason, step=state.step, best=state.best, best_step=state.best_step)
+            weights = whole_on_first(state.average or model_tensors(self.model), is_first=self.ranks.is_first)
+            if self.ranks.is_first:
+                save_model(self.run, self.scored, self.tables, weights=weights)
+        return TrainingResult(reason=reason, step=state.step, best=state.best, best_step=state.best_step)
+
+    def _save(self) -> None:
+        self.state.save(self._checkpoint, is_first=self.ranks.is_first)
 
     def _train_step(self) -> dict[str, Any]:
         """Take one optimizer step per yield; the micro-batches' generators advance together."""
-        config, step = self.config, self.state.step
-        torch.manual_seed(key(config.seed, "model", step) & (2**63 - 1))
+        config, ranks, step = self.config, self.ranks, self.state.step
+        whose = () if ranks.is_first else (ranks.rank,)
+        torch.manual_seed(key(config.seed, "model", step, *whose) & (2**63 - 1))
         factor = learning_rate_factor(
             config.schedule,
             step,
@@ -179,53 +211,49 @@ class Trainer:
             decay_share=config.decay_share,
         )
         numbers = range(step * config.accumulate, (step + 1) * config.accumulate)
-        batches = [{name: t.to(self.device) for name, t in self.source.batch(number).items()} for number in numbers]
-        generators = [self.model.losses(batch, step) for batch in batches]
+        batches = [self.source.batch(ranks.number(number)) for number in numbers]
+        divisors = ranks.divisors([self.model.count(batch) for batch in batches], config.accumulate)
+        generators = [
+            self.model.losses({name: t.to(self.device) for name, t in batch.items()}, step) for batch in batches
+        ]
         record: dict[str, Any] = {"step": step + 1, "learning_rate": config.learning_rate * factor, "loss": {}}
         while True:
             sums: dict[str, float] = {}
             group = None
-            for generator in generators:
+            for generator, divisor in zip(generators, divisors, strict=True):
                 with self._autocast():
                     item = next(generator, None)
                 if item is None:
                     break
                 group, terms = item
-                loss = torch.stack(list(terms.values())).sum() / config.accumulate
-                loss.backward()  # type: ignore[no-untyped-call]
-                for name, term in terms.items():
-                    sums[name] = sums.get(name, 0.0) + term.item() / config.accumulate
+                loss = torch.stack(list(terms.values())).sum() / divisor
+                # Divided gradients are averaged on their way, where the others are added up.
+                (loss * ranks.size if self.is_sharded else loss).backward()  # type: ignore[no-untyped-call]
+                for name, term in terms.items():  # a mean of nothing is no number
+                    sums[name] = sums.get(name, 0.0) + (term.item() / divisor if divisor < math.inf else 0.0)
             if group is None:
                 break
+            sums = dict(zip(sums, ranks.added(list(sums.values())), strict=True))
             total = sum(sums.values())
             if not math.isfinite(total):
                 raise TrainingError(step + 1, group, total)
             record["loss"][group] = sums
             record["gradient_norm"] = self._optimize(group, factor)
-        self._update_average()
+        ranks.average(self._statistics)
+        self.state.update_average(config.ema)
         return record
 
     def _optimize(self, group: str, factor: float) -> float:
         """Clip, step, and clear all gradients (a generator's loss also reaches its discriminator)."""
-        norm = torch.nn.utils.clip_grad_norm_(self.groups[group], self.config.clip_norm or torch.inf)
+        if not self.is_sharded:
+            self.ranks.add_gradients(self.groups[group])
+        norm = whole(torch.nn.utils.clip_grad_norm_(self.groups[group], self.config.clip_norm or torch.inf))
         for optimizer in self.state.optimizers[group]:
             for entry in optimizer.param_groups:
                 entry["lr"] = self.config.learning_rate * factor
             optimizer.step()
         self.model.zero_grad(set_to_none=True)
         return float(norm)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        """Move the average towards the weights; the decay warms up, so that early weights are forgotten."""
-        average, step = self.state.average, self.state.step
-        if average:
-            decay = min(self.config.ema, (1 + step) / (10 + step))
-            for name, tensor in model_tensors(self.model).items():
-                if tensor.is_floating_point():
-                    average[name].lerp_(tensor, 1.0 - decay)
-                else:
-                    average[name].copy_(tensor)
 
     def _autocast(self) -> AbstractContextManager[Any]:
         plain = self.precision is torch.float32
@@ -234,27 +262,38 @@ class Trainer:
     def _validate(self, record: dict[str, Any]) -> None:
         """Score the averaged (or plain) weights, keep them as the run's model if they are the best so far, and log."""
         assert self.validate is not None
-        state = self.state
-        plain = {name: tensor.clone() for name, tensor in model_tensors(self.model).items()} if state.average else {}
-        if state.average:
+        state, is_first = self.state, self.ranks.is_first
+        plain: dict[str, Tensor] = {}
+        if self.is_sharded:
+            weights = whole_on_first(state.average or model_tensors(self.model), is_first=is_first)
+            if is_first:
+                load_into(self.scored, weights, self.run)
+        elif state.average and is_first:
+            plain = {name: tensor.clone() for name, tensor in model_tensors(self.model).items()}
             load_into(self.model, state.average, self.run)
-        self.model.eval()
-        with torch.no_grad(), self._autocast():
-            scores = {name: float(value) for name, value in self.validate(self.model).items()}
+        scores: dict[str, float] = {}
+        if is_first:
+            self.scored.eval()
+            with torch.no_grad(), self._autocast():
+                scores = {name: float(value) for name, value in self.validate(self.scored).items()}
+        scores = self.ranks.gathered(scores)[0]
         if not math.isfinite(scores["score"]):
             raise TrainingError(state.step, "validation", scores["score"])
         if scores["score"] < state.best:
             state.best, state.best_step = scores["score"], state.step
-            save_model(self.run, self.model, self.tables)
+            if is_first:
+                save_model(self.run, self.scored, self.tables)
         record["validation"] = scores
         self._log(record)  # before the observer, who may draw the log
-        if self.observe is not None:
-            self.observe(self.model, state.step)
+        if self.observe is not None and is_first:
+            self.observe(self.scored, state.step)
         if plain:
             load_into(self.model, plain, self.run)
         self.model.train()
 
     def _log(self, record: Mapping[str, Any]) -> None:
+        if not self.ranks.is_first:
+            return
         path = self.run / "log.jsonl"
         with translated_errors(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")

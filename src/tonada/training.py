@@ -15,6 +15,7 @@ from tonada.optimizers import OptimizerName
 from tonada.schedules import ScheduleName
 
 Precision = Literal["auto", "fp32", "bf16"]
+Sharding = Literal["none", "fsdp"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +25,7 @@ class TrainerConfig:
     steps: int = 2000
     """Optimizer steps."""
     batch: int = 8
-    """Windows or clips per forward pass."""
+    """Windows or clips per forward pass, of all processes together."""
     accumulate: int = 1
     """Forward passes per optimizer step."""
     optimizer: OptimizerName = "adamw"
@@ -49,6 +50,8 @@ class TrainerConfig:
     """"fp32", "bf16" (autocast), or "auto": bf16 where the hardware has it."""
     compile: bool = False
     """Whether to compile the model (torch.compile)."""
+    sharding: Sharding = "none"
+    """What several processes divide beside the batch: "none", or "fsdp" for weights, gradients and optimizer state."""
     validate_every: int = 250
     """Steps between validations."""
     patience: int = 0

@@ -17,6 +17,7 @@ from tonada.api.tables import make_tables, read_request, run_tables
 from tonada.config import from_mapping, read_toml
 from tonada.data import Dataset
 from tonada.errors import CheckpointError, ConfigError, DataError
+from tonada.joining import joined, was_restarted
 from tonada.model import Model
 from tonada.report import write_report
 from tonada.runs import build_model, read_log
@@ -41,6 +42,9 @@ def train(
     progress: Callable[[Progress], None] | None = None,
 ) -> TrainingResult:
     """Train a model on a prepared data set, of notes or of sound.
+
+    Called by every process that ``torchrun`` starts, it trains one model with all of them; see `tonada.joining`. A run
+    that ``torchrun`` starts again after a failure goes on from its last checkpoint.
 
     Parameters
     ----------
@@ -75,7 +79,7 @@ def train(
     -------
     TrainingResult
         Why it ended, and the best validation score: of a language model in nats per note, of an autoencoder its
-        multi-resolution STFT distance.
+        multi-resolution STFT distance. Of several processes, the first alone has remarks.
 
     Raises
     ------
@@ -87,6 +91,10 @@ def train(
         The run cannot be resumed, or the weights to start from do not fit.
     TrainingError
         The loss diverged.
+    ResourceError
+        Another process of the training died.
+    PeerError
+        Another process of the training failed, and says why.
     """
     if max_minutes is not None and not max_minutes > 0:
         raise ConfigError(f"max_minutes must be more than 0; got {max_minutes}")
@@ -94,63 +102,85 @@ def train(
         raise ConfigError("--resume goes on with the run's own config.toml. Leave --config out; --set still works")
     if resume and init is not None:
         raise ConfigError("--resume goes on with the run's own weights. Leave --init out")
-    dataset, run = Dataset(Path(data)), Path(output)
-    dataset.verify()
-    if resume:
-        if not (run / "trainer.safetensors").is_file():
-            raise CheckpointError(f"{run}: there is no run to resume")
-        config = run / "config.toml"
-        if read_toml(config).get("data", {}).get("sha256") != dataset.sha256:
-            raise DataError(data, "is another data set than the one that the run was started with")
-    elif run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise DataError(run, "exists; choose another folder with -o, or give --resume to go on with this run")
-    # A run's own config.toml says all about it.
-    request = read_request(None if resume else model, None if config is None else Path(config))
-    study = study_of(request.name)(dataset)
-    tables = run_tables(request, study, settings=settings, smoke=smoke)
-    if resume and model is not None:
-        named = make_tables(read_request(model, None), dictated=study.model_settings(), settings=settings)
-        _require_same_model(run, tables["model"], model, named["model"])
-    trainer_config = from_mapping(TrainerConfig, tables["trainer"])
-    chosen = torch.device(find_device(device))
-    precision: Precision = "bf16" if precision_of(trainer_config.precision, chosen.type) is torch.bfloat16 else "fp32"
-    torch.manual_seed(key(trainer_config.seed, "weights") & (2**63 - 1))
-    network = build_model(tables["model"])
-    # A run that is resumed has its own weights; where it once began may be gone.
-    origin = request.tables.get("init")
-    if (started := origin if resume else start_from(network, init, origin)) is not None:
-        tables["init"] = dict(started)
-    network = network.to(chosen)
-    observe = study.observer(run, trainer_config.seed)
+    with joined(find_device(device)) as ranks:
+        dataset, run = Dataset(Path(data)), Path(output)
+        dataset.verify()
+        ranks.require_same("data set", dataset.sha256)
+        if resume:
+            config = run / "config.toml"
+            _require_run(run, dataset)
+        # A run's own config.toml says all about it.
+        request = read_request(None if resume else model, None if config is None else Path(config))
+        study = study_of(request.name)(dataset)
+        tables = run_tables(request, study, settings=settings, smoke=smoke)
+        if resume and model is not None:
+            named = make_tables(read_request(model, None), dictated=study.model_settings(), settings=settings)
+            _require_same_model(run, tables["model"], model, named["model"])
+        trainer_config = from_mapping(TrainerConfig, tables["trainer"])
+        share = replace(trainer_config, batch=ranks.share_of(trainer_config.batch))
+        kind = precision_of(trainer_config.precision, torch.device(ranks.device).type)
+        precision: Precision = "bf16" if kind is torch.bfloat16 else "fp32"
+        torch.manual_seed(key(trainer_config.seed, "weights") & (2**63 - 1))
+        network = build_model(tables["model"])
+        # A run that is resumed has its own weights; where it once began may be gone.
+        origin = request.tables.get("init")
+        if (started := origin if resume else start_from(network, init, origin)) is not None:
+            tables["init"] = dict(started)
+        # The first process looks before any of them writes.
+        goes_on = ranks.gathered(resume or (ranks.is_first and _goes_on(run, tables)))[0]
+        network = network.to(ranks.device)
+        observe = study.observer(run, trainer_config.seed)
 
-    def report() -> tuple[str, ...]:
-        remarks = tuple(study.remarks(network, read_log(run)))
-        write_report(run, remarks=remarks)
-        return remarks
+        def report(scored: Model) -> tuple[str, ...]:
+            remarks = tuple(study.remarks(scored, read_log(run)))
+            write_report(run, remarks=remarks)
+            return remarks
 
-    def observed(scored: Model, step: int) -> None:
-        if observe is not None:
-            observe(scored, step)
-        report()
+        def observed(scored: Model, step: int) -> None:
+            if observe is not None:
+                observe(scored, step)
+            report(scored)
 
-    def told(step: Progress) -> None:
-        if progress is not None:
-            progress(step)
-        if stop is not None and stop():
-            trainer.request_stop("interrupted")
+        def told(step: Progress) -> None:
+            if progress is not None:
+                progress(step)
+            if stop is not None and stop():
+                trainer.request_stop("interrupted")
 
-    trainer = Trainer(
-        network,
-        study.batches(network, trainer_config, from_mapping(study.Augmentation, tables["augmentation"])),
-        trainer_config,
-        run,
-        tables=tables,
-        validate=study.scorer(precision),
-        observe=observed,
-        progress=told,
-    )
-    result = trainer.fit(resume=resume, max_seconds=None if max_minutes is None else 60 * max_minutes)
-    return replace(result, remarks=report())
+        trainer = Trainer(
+            network,
+            study.batches(network, share, from_mapping(study.Augmentation, tables["augmentation"])),
+            trainer_config,
+            run,
+            tables=tables,
+            validate=study.scorer(precision),
+            observe=observed,
+            progress=told,
+            ranks=ranks,
+        )
+        result = trainer.fit(resume=goes_on, max_seconds=None if max_minutes is None else 60 * max_minutes)
+        return replace(result, remarks=report(trainer.scored)) if ranks.is_first else result
+
+
+def _require_run(run: Path, dataset: Dataset) -> None:
+    """Make sure that there is a run to resume, and that it was started with this data set."""
+    if not (run / "trainer.safetensors").is_file():
+        raise CheckpointError(f"{run}: there is no run to resume")
+    if read_toml(run / "config.toml").get("data", {}).get("sha256") != dataset.sha256:
+        raise DataError(dataset.folder, "is another data set than the one that the run was started with")
+
+
+def _goes_on(run: Path, tables: Mapping[str, Any]) -> bool:
+    """Tell whether a run goes on from its last checkpoint though nobody asked: ``torchrun`` started it again.
+
+    The same command with the same settings would come to the same weights from the beginning; with other settings, or
+    without ``torchrun``, what is in the folder is another run, and is refused.
+    """
+    if not run.exists() or (run.is_dir() and not any(run.iterdir())):
+        return False
+    if was_restarted() and (run / "config.toml").is_file() and read_toml(run / "config.toml") == tables:
+        return (run / "trainer.safetensors").is_file()
+    raise DataError(run, "exists; choose another folder with -o, or give --resume to go on with this run")
 
 
 def _require_same_model(run: Path, ours: Mapping[str, Any], preset: str, theirs: Mapping[str, Any]) -> None:

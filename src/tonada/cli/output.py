@@ -84,15 +84,17 @@ Show = Callable[[float, float, str], None]
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Show]:
+def progress_bar(title: str, *, is_shown: bool = True) -> Iterator[Show]:
     """Give a function that shows progress on stderr, with the time left; it does nothing where stderr is no terminal.
 
     Parameters
     ----------
     title
         What is being done.
+    is_shown
+        False for nothing on the terminal, either.
     """
-    if not sys.stderr.isatty():
+    if not (is_shown and sys.stderr.isatty()):
         yield lambda done, total, words: None
         return
     from rich.console import Console

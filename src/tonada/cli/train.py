@@ -12,7 +12,7 @@ from tonada.cli.codes import INTERRUPTED
 from tonada.cli.output import Json, Show, clean_stop, clock, print_facts, print_json, progress_bar, say
 
 if TYPE_CHECKING:
-    from tonada.training import Progress
+    from tonada.training import Progress, TrainingResult
 
 
 def train(
@@ -31,6 +31,8 @@ def train(
     json: Json = False,
 ) -> int:
     """Train a model on a prepared data set. Ctrl-C stops after the step, and --resume goes on from there.
+
+    Started by torchrun, several processes train one model together.
 
     Parameters
     ----------
@@ -59,22 +61,35 @@ def train(
         Print JSON.
     """
     from tonada.api.training import train as fit
+    from tonada.joining import PeerError, is_first
 
-    with clean_stop() as stop, progress_bar("training") as show:
-        result = fit(
-            model,
-            data=data,
-            output=output,
-            config=config,
-            init=init,
-            settings=set,
-            resume=resume,
-            max_minutes=max_minutes,
-            device=device,
-            smoke=smoke,
-            stop=stop,
-            progress=lambda progress: _tell(progress, show),
-        )
+    # Of several processes, the first speaks; of those that fail, the first to do so.
+    tells = is_first()
+    with clean_stop() as stop, progress_bar("training", is_shown=tells) as show:
+        try:
+            result = fit(
+                model,
+                data=data,
+                output=output,
+                config=config,
+                init=init,
+                settings=set,
+                resume=resume,
+                max_minutes=max_minutes,
+                device=device,
+                smoke=smoke,
+                stop=stop,
+                progress=(lambda progress: _tell(progress, show)) if tells else None,
+            )
+        except PeerError as error:
+            return error.code
+    if tells:
+        _report(result, output, json=json)
+    return INTERRUPTED if result.reason == "interrupted" else 0
+
+
+def _report(result: TrainingResult, output: Path, *, json: bool) -> None:
+    """Print how the training ended, and the files of the run."""
     for remark in result.remarks:
         say(f"tonada: {remark}")
     files = sorted(path for path in output.rglob("*") if path.is_file())
@@ -85,7 +100,6 @@ def train(
         print_facts({"ended": result.reason, "step": result.step, **best})
         for path in files:
             print(path)
-    return INTERRUPTED if result.reason == "interrupted" else 0
 
 
 def _tell(progress: Progress, show: Show) -> None:

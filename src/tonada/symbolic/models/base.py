@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor
 
-from tonada.model import Model
+from tonada.model import Batch, Model
 
 
 class Cache(Protocol):
@@ -40,10 +40,16 @@ class Cache(Protocol):
 class LanguageModel(Model):
     """A model of ids. Its config has ``vocabulary`` (V) and ``context`` (the most ids that it reads at once)."""
 
+    shardable: ClassVar[bool] = True
+
     @property
     def device(self) -> torch.device:
         """Where its weights are."""
         return next(self.parameters()).device
+
+    def count(self, batch: Batch) -> int:
+        """Count the ``targets`` that are to be predicted: a piece that is shorter than the context has fewer."""
+        return int((batch["targets"] >= 0).sum())
 
     @abstractmethod
     def forward(self, ids: Tensor) -> Tensor:
