@@ -173,11 +173,13 @@ def test_an_output_that_is_nearly_silent_is_told(sound: Path, tonada: Run, monke
 
 
 def write_notes() -> Path:
+    from tonada.config import to_mapping
     from tonada.data import Piece, write_dataset
     from tonada.symbolic.tokenizers.note import NoteTokenizer
 
     piece = Piece(name="a", split="train", array=np.arange(100, dtype=np.uint16), metadata={"seconds": 1})
-    return write_dataset(Path("notes"), codec=NoteTokenizer.name, codec_config={}, pieces=[piece]).folder
+    config = to_mapping(NoteTokenizer.Config())
+    return write_dataset(Path("notes"), codec=NoteTokenizer.name, codec_config=config, pieces=[piece]).folder
 
 
 @pytest.mark.parametrize(

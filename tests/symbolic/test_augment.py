@@ -1,21 +1,30 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
 from tonada import registry
 from tonada.errors import ConfigError
-from tonada.symbolic.augment import Augmentation, augment_ids, fit_transposition
+from tonada.symbolic import augment
+from tonada.symbolic.augment import UNVARIED, Augmentation, fit_transposition
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.tokenizers.base import Tokenizer
+from tonada.symbolic.tokenizers.conditions import CONDITIONS
 from tonada.symbolic.tokenizers.note import NoteTokenizer
 from tonada.symbolic.tokenizers.performance import PerformanceTokenizer
 
 NOTE = NoteTokenizer()
 every_tokenizer = pytest.mark.parametrize("name", registry.names("tokenizer"))
 NOTHING = {"semitones": 0, "stretch": 1.0, "velocity": 0}
+
+
+def augment_ids(tokenizer: Tokenizer, ids: ArrayLike, **variation: Any) -> np.ndarray:
+    return augment.augment_ids(tokenizer, ids, **variation)[0]
 
 
 def piece(seed: int = 1, count: int = 300) -> Notes:
@@ -149,7 +158,7 @@ def test_a_transposition_stays_on_the_piano(pitches: list[int], semitones: int, 
 def test_draws_are_a_function_of_seed_and_counters() -> None:
     augmentation = Augmentation()
     assert augmentation.draw(1, 2, 3) == augmentation.draw(1, 2, 3)
-    draws = [augmentation.draw(1, step, lane) for step in range(100) for lane in range(5)]
+    draws = [augmentation.draw(1, step, lane).variation for step in range(100) for lane in range(5)]
     assert {draw["semitones"] for draw in draws} == set(range(-5, 6))
     assert {draw["velocity"] for draw in draws} == set(range(-8, 9))
     stretches = np.array([draw["stretch"] for draw in draws])
@@ -159,7 +168,42 @@ def test_draws_are_a_function_of_seed_and_counters() -> None:
 
 
 def test_nothing_may_be_drawn() -> None:
-    assert Augmentation(semitones=0, stretch=0.0, velocity=0).draw(1) == NOTHING
+    assert Augmentation(semitones=0, stretch=0.0, velocity=0, conditions=0.0).draw(1) == (UNVARIED, ())
+
+
+def test_conditions_are_dropped_as_often_as_asked() -> None:
+    draws = [Augmentation().draw(1, step).conditions for step in range(4000)]
+    told = [kinds for kinds in draws if kinds]
+    # Half of the windows are to be told something; of those, one in 2⁶ draws nothing.
+    assert_binomial(len(told), 4000, 0.5 * (1 - 0.5 ** len(CONDITIONS)))
+    for kind in CONDITIONS:
+        assert_binomial(sum(kind in kinds for kinds in draws), 4000, 0.25)
+    pairs = sum("key" in kinds and "density" in kinds for kinds in draws)
+    assert_binomial(pairs, 4000, 0.125)
+    assert all(list(kinds) == [kind for kind in CONDITIONS if kind in kinds] for kinds in told)
+    assert {Augmentation(conditions=1.0, each_condition=1.0).draw(1, step).conditions for step in range(9)} == {
+        CONDITIONS
+    }
+    assert {Augmentation(conditions=0.0).draw(1, step).conditions for step in range(99)} == {()}
+
+
+def assert_binomial(count: int, tries: int, share: float) -> None:
+    """Check a count against four standard deviations of its binomial."""
+    assert abs(count - tries * share) < 4 * np.sqrt(tries * share * (1 - share))
+
+
+def test_conditions_do_not_disturb_the_variations() -> None:
+    for step in range(20):
+        assert Augmentation(conditions=0.0).draw(1, step).variation == Augmentation().draw(1, step).variation
+
+
+def test_what_was_done_is_told() -> None:
+    ids = NOTE.encode_notes(piece())
+    asked = {"semitones": 2, "stretch": 1.01, "velocity": 3}
+    assert augment.augment_ids(NOTE, ids, **asked)[1] == asked
+    high = NOTE.encode_notes(Notes.from_rows([(0.01, 0.01, 106, 64), (0.02, 0.01, 106, 64)]))
+    done = augment.augment_ids(NOTE, high, semitones=5, stretch=0.5, velocity=0)[1]
+    assert done == {"semitones": 2, "stretch": 1.0, "velocity": 0}
 
 
 @pytest.mark.parametrize(
@@ -168,6 +212,8 @@ def test_nothing_may_be_drawn() -> None:
         ({"semitones": -1}, "Augmentation.semitones must lie in 0 to 127; got -1"),
         ({"velocity": 128}, "Augmentation.velocity must lie in 0 to 127; got 128"),
         ({"stretch": 1.5}, "Augmentation.stretch must lie in 0 to 1; got 1.5. Try 0.1"),
+        ({"conditions": -0.5}, "Augmentation.conditions must lie in 0 to 1; got -0.5. Try 0.5"),
+        ({"each_condition": 2.0}, "Augmentation.each_condition must lie in 0 to 1; got 2.0. Try 0.5"),
     ],
 )
 def test_impossible_settings_are_errors(settings: dict, message: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
 import numpy as np
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from tonada.errors import ConfigError
 from tonada.model import Batch
 from tonada.seeding import rng
-from tonada.symbolic.augment import Augmentation, augment_ids
-from tonada.symbolic.tokenizers.base import Tokenizer
+from tonada.symbolic.augment import UNVARIED, Augmentation, augment_ids
+from tonada.symbolic.describing import Describer
+from tonada.symbolic.tokenizers.base import Ids, Tokenizer
+from tonada.symbolic.tokenizers.note import NoteTokenizer
 
-NO_AUGMENTATION = Augmentation(semitones=0, stretch=0.0, velocity=0)
+NO_AUGMENTATION = Augmentation(semitones=0, stretch=0.0, velocity=0, conditions=0.0)
 IGNORED = -100
 """Target of a position that is not to be predicted (the value that torch's cross-entropy skips)."""
 
@@ -26,6 +28,9 @@ class WindowBatches:
     An epoch tiles every piece with windows of ``context`` ids, from an offset that is drawn per piece and epoch, each
     moved back to where a window may start (a note boundary); the first and the last window overlap their neighbours, so
     that only pieces shorter than the context are padded. The windows are then shuffled.
+
+    With ``augmentation.conditions`` some windows are told what is known about them: ids of conditions before their
+    notes, after the begin id if the window has it. They take the place of the last ids, and are no targets.
 
     Parameters
     ----------
@@ -40,7 +45,9 @@ class WindowBatches:
     seed
         Of order, offsets and augmentation.
     augmentation
-        What to vary; nothing when None.
+        What to vary, and how much to tell; nothing when None.
+    catalogue
+        The row of each piece, for the conditions; see ``tonada.symbolic.describing``.
 
     Raises
     ------
@@ -57,11 +64,15 @@ class WindowBatches:
         batch: int,
         seed: int,
         augmentation: Augmentation | None = None,
+        catalogue: Sequence[Mapping[str, str]] | None = None,
     ) -> None:
         if not pieces:
             raise ConfigError("the split 'train' is empty: prepare the data with more pieces or another split")
         self.pieces, self.tokenizer = pieces, tokenizer
-        self.context, self.size, self.seed, self.augmentation = context, batch, seed, augmentation
+        self.context, self.size, self.seed = context, batch, seed
+        self.augmentation = augmentation or NO_AUGMENTATION
+        rows = catalogue or [{}] * len(pieces)
+        self._describer = Describer(tokenizer, pieces, rows) if isinstance(tokenizer, NoteTokenizer) else None
         self._epoch = lru_cache(maxsize=2)(self._make_epoch)
         self._length = cache(lambda epoch: len(self._epoch(epoch)))
 
@@ -90,7 +101,8 @@ class WindowBatches:
         Returns
         -------
         dict
-            ``inputs`` and ``targets``, int64 ``[B, T]``; targets are −100 in the padding.
+            ``inputs`` and ``targets``, int64 ``[B, T]``; targets are −100 in the padding and where they would be
+            conditions.
         """
         ids = np.full((self.size, self.context + 1), self.tokenizer.pad_id, dtype=np.int64)
         lengths = np.zeros(self.size, dtype=np.int64)
@@ -102,7 +114,9 @@ class WindowBatches:
             lengths[lane] = min(len(window), self.context + 1)
             ids[lane, : lengths[lane]] = window[: lengths[lane]]
             epoch, index = (epoch, index + 1) if index + 1 < len(table) else (epoch + 1, 0)
-        targets = np.where(np.arange(1, self.context + 1) < lengths[:, None], ids[:, 1:], IGNORED)
+        asked = np.arange(1, self.context + 1) < lengths[:, None]
+        asked &= ~self.tokenizer.conditions.among(ids[:, 1:])
+        targets = np.where(asked, ids[:, 1:], IGNORED)
         return {"inputs": torch.from_numpy(ids[:, :-1].copy()), "targets": torch.from_numpy(targets)}
 
     def _position(self, count: int) -> tuple[int, int]:
@@ -113,10 +127,18 @@ class WindowBatches:
             epoch += 1
         return epoch, count
 
-    def _window(self, piece: int, start: int, counter: int) -> NDArray[np.uint16]:
+    def _window(self, piece: int, start: int, counter: int) -> Ids:
         # A little more than is needed: augmentation drops a note that is cut, and events may become fewer.
         spare = self.tokenizer.ids_per_note or self.context // 4
         ids = np.asarray(self.pieces[piece][start : start + self.context + 1 + spare])
-        if self.augmentation is None or self.augmentation == NO_AUGMENTATION:
+        if self.augmentation == NO_AUGMENTATION:
             return ids
-        return augment_ids(self.tokenizer, ids, **self.augmentation.draw(self.seed, counter))
+        drawn = self.augmentation.draw(self.seed, counter)
+        variation = drawn.variation
+        if variation != UNVARIED:
+            ids, variation = augment_ids(self.tokenizer, ids, **variation)
+        if self._describer is None or not drawn.conditions:
+            return ids
+        ids = ids[: self.context + 1]
+        told = self._describer.describe(piece, start, ids, variation=variation, kinds=drawn.conditions)
+        return self.tokenizer.set_conditions(ids, told)

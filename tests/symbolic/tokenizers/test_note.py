@@ -14,7 +14,7 @@ from tonada.symbolic.tokenizers.conditions import CONDITIONS, KEYS
 from tonada.symbolic.tokenizers.note import NoteConfig, NoteTokenizer
 
 NOTE = NoteTokenizer()
-ONSET, PITCH, VELOCITY, DURATION = 81, 227, 355, 387
+ONSET, PITCH, VELOCITY, DURATION = 87, 233, 361, 393
 """First ids of the slots."""
 
 
@@ -26,11 +26,11 @@ def encode(*rows: tuple[float, float, int, int]) -> list[list[int]]:
 
 def test_the_ids_have_their_places() -> None:
     """Weights that are trained depend on every one of these numbers."""
-    assert NOTE.vocabulary_size == 532
+    assert NOTE.vocabulary_size == 538
     assert [int(np.argmax(NOTE.slot_of == slot)) for slot in range(4)] == [ONSET, PITCH, VELOCITY, DURATION]
     assert (NOTE.pad_id, NOTE.begin_id, NOTE.end_id) == (0, 1, 2)
     first = {kind: NOTE.conditions.ids({kind: NOTE.conditions.names[kind][0]})[0] for kind in CONDITIONS}
-    assert first == {"composer": 3, "style": 39, "key": 47, "tempo": 71, "density": 76}
+    assert first == {"composer": 3, "style": 39, "key": 47, "tempo": 71, "density": 76, "length": 81}
     assert NOTE.conditions.ids({"composer": "Tchaikovsky", "key": "B minor"}) == [37, 70]
 
 
@@ -143,22 +143,56 @@ def test_conditions_stand_before_the_first_note_in_their_order() -> None:
     assert NOTE.count_notes(ids) == 1
 
 
-def test_the_grammar_takes_conditions_in_their_order_and_only_at_the_start() -> None:
-    conditions = {"composer": "Chopin", "style": "romantic", "key": "C# minor", "tempo": "slow", "density": "dense"}
+def test_the_grammar_understands_conditions_and_never_makes_them_up() -> None:
+    conditions = {"composer": "Chopin", "style": "romantic", "key": "C# minor", "tempo": "slow", "length": "ending"}
     ids = NOTE.encode_notes(Notes.from_rows([(0.0, 0.5, 60, 64)]), conditions=conditions)
-    grammar = NOTE.grammar(1)
-    for index, token in enumerate(ids):
-        assert grammar.allowed()[0, token]
-        if index not in (0, len(ids) - 1):
-            assert not grammar.allowed()[0, [NOTE.pad_id, NOTE.begin_id]].any()
-        grammar.advance(ids[index : index + 1])
-    after_key = NOTE.grammar(1)
-    after_key.prime(ids[[0, 3]])
-    assert not after_key.allowed()[0, ids[1:4]].any()
-    assert after_key.allowed()[0, ids[4:7]].all()
+    onsets = range(ONSET, PITCH)
+    for opened in (ids, ids[1:]):  # a window from the middle of a piece has no begin id
+        grammar = NOTE.grammar(1)
+        for token in opened[:-5]:
+            allowed = np.flatnonzero(grammar.allowed()[0]).tolist()
+            assert set(onsets) < set(allowed) <= {NOTE.begin_id, NOTE.end_id, *onsets}
+            grammar.advance(np.array([token]))
+        for token in opened[-5:]:
+            assert grammar.allowed()[0, token]
+            grammar.advance(np.array([token]))
+        assert np.flatnonzero(grammar.allowed()[0]).tolist() == [NOTE.pad_id]
     after_note = NOTE.grammar(1)
     after_note.prime(ids[:-1])
-    assert np.flatnonzero(after_note.allowed()[0]).tolist() == [2, *range(ONSET, PITCH)]
+    assert np.flatnonzero(after_note.allowed()[0]).tolist() == [NOTE.end_id, *onsets]
+    after_note.prime(ids[1:4])  # said once more, as where a window slides
+    assert np.flatnonzero(after_note.allowed()[0]).tolist() == [NOTE.end_id, *onsets]
+
+
+def test_conditions_are_set_in_place_of_others() -> None:
+    notes = Notes.from_rows([(0.0, 0.5, 60, 64), (1.0, 0.5, 62, 64)])
+    plain = NOTE.encode_notes(notes)
+    told = NOTE.set_conditions(plain, {"length": "short", "composer": "Bach"})
+    assert np.array_equal(told, NOTE.encode_notes(notes, conditions={"composer": "Bach", "length": "short"}))
+    assert told.dtype == np.uint16
+    assert np.array_equal(NOTE.set_conditions(told, {}), plain)
+    inside = NOTE.set_conditions(plain[1:], {"key": "C major"})
+    assert inside.tolist() == [*NOTE.conditions.ids({"key": "C major"}), *plain[1:].tolist()]
+    assert NOTE.set_conditions(plain[[0, -1]], {"key": "C major"}).tolist() == [1, inside[0], 2]
+    with pytest.raises(UnknownNameError, match="unknown condition 'mood'"):
+        NOTE.set_conditions(plain, {"mood": "sad"})
+
+
+def test_a_kind_without_names_does_not_exist() -> None:
+    """The ids of a model that was trained before there was a kind stay what they were."""
+    tokenizer = NoteTokenizer(NoteConfig(lengths=(), length_bounds_s=()))
+    assert tokenizer.vocabulary_size == 532
+    assert int(np.argmax(tokenizer.slot_of == 0)) == 81
+    assert tokenizer.conditions.name_of("length", 3.0) is None
+    with pytest.raises(UnknownNameError, match="unknown length 'ending'"):
+        tokenizer.encode_notes(Notes.empty(), conditions={"length": "ending"})
+
+
+def test_shifts_are_counted() -> None:
+    ids = NOTE.encode_notes(Notes.from_rows([(0.5, 0.5, 60, 64), (1.25, 0.5, 62, 64), (1.26, 0.1, 64, 64)]))
+    assert NOTE.count_shifts(ids) == (3, 1260)
+    assert NOTE.count_shifts(ids[2:]) == (2, 760)
+    assert NOTE.count_shifts(ids[:1]) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -181,12 +215,15 @@ def test_a_key_without_a_name_is_left_out() -> None:
     assert np.array_equal(tokenizer.transpose_conditions(ids, 2), np.delete(ids, 2))
 
 
-def test_tempi_and_densities_have_names() -> None:
-    assert [NOTE.tempo_name(bpm) for bpm in (20, 60, 100, 149, 150, 400)] == [
+def test_tempi_densities_and_lengths_have_names() -> None:
+    assert [NOTE.conditions.name_of("tempo", bpm) for bpm in (20, 60, 100, 149, 150, 400)] == [
         *("very slow", "slow", "moderate", "fast", "very fast", "very fast")
     ]
-    assert [NOTE.density_name(density) for density in (0, 6.5, 10.4, 10.5, 99)] == [
+    assert [NOTE.conditions.name_of("density", density) for density in (0, 6.5, 10.4, 10.5, 99)] == [
         *("very sparse", "sparse", "medium", "dense", "very dense")
+    ]
+    assert [NOTE.conditions.name_of("length", seconds) for seconds in (0, 14.99, 15, 59, 60, 299, 300, 9999)] == [
+        *("ending", "ending", "very short", "short", "medium", "long", "very long", "very long")
     ]
 
 

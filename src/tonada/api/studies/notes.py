@@ -9,6 +9,7 @@ from typing import Any
 
 from tonada.api.studies.base import Observer, Precision, Scorer, Study
 from tonada.api.studies.evaluation import Evaluation, Rows, Subject
+from tonada.config import to_mapping
 from tonada.data import Dataset, Piece
 from tonada.errors import ConfigError
 from tonada.model import Model
@@ -91,6 +92,12 @@ class NotesStudy(Study):
                 f"the model learns from notes, {dataset.folder} holds '{dataset.codec_name}'. "
                 "Prepare MIDI files with: tonada prepare"
             )
+        silent = to_mapping(tokenizer.config).keys() - dataset.codec_config.keys()
+        if silent:  # the settings of today would give the ids of then another meaning
+            raise ConfigError(
+                f"{dataset.folder} was prepared by a version without the setting {', '.join(sorted(silent))} of "
+                f"'{tokenizer.name}'. Prepare the data again"
+            )
         self._tokenizer = tokenizer
 
     @property
@@ -104,13 +111,15 @@ class NotesStudy(Study):
 
     def batches(self, model: Model, config: TrainerConfig, augmentation: Any) -> WindowBatches:
         """Give windows of as many ids as the model reads."""
+        pieces = self.dataset.pieces("train")
         return WindowBatches(
-            [piece.array for piece in self.dataset.pieces("train")],
+            [piece.array for piece in pieces],
             self.codec,
             context=model.config.context,
             batch=config.batch,
             seed=config.seed,
             augmentation=augmentation,
+            catalogue=[piece.metadata for piece in pieces],
         )
 
     def scorer(self, precision: Precision) -> Scorer | None:

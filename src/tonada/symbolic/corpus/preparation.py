@@ -169,7 +169,8 @@ def prepare_corpus(
                     start = stream.tell() // reading.ids.itemsize
                     stream.write(reading.ids.tobytes())
                     pieces.append(_candidate(file, place=len(pieces), reading=reading))
-                    stored.append(_Stored(file, start, len(reading.ids), reading.notes, reading.seconds))
+                    facts_read = (len(reading.ids), reading.notes, reading.seconds, reading.tempo_bpm)
+                    stored.append(_Stored(file, start, *facts_read))
         chosen = {file.name for file in files}
         elsewhere = [_candidate(file) for file in (*everything, *listing.others) if file.name not in chosen]
         settled = settle(pieces, elsewhere=elsewhere, seed=seed, shares=(validation_share, test_share))
@@ -206,6 +207,7 @@ class _Stored(NamedTuple):
     length: int
     notes: int
     seconds: float
+    tempo_bpm: float | None
 
 
 def _with_names(file: SourceFile) -> SourceFile:
@@ -267,6 +269,7 @@ def _write(
                 "work": piece.work.key,
                 "notes": entry.notes,
                 "seconds": round(entry.seconds, 3),
+                "tempo_bpm": "" if entry.tempo_bpm is None else round(entry.tempo_bpm, 3),
                 "collection": piece.collection,
                 **{name: text for name, text in entry.file.facts.items() if name not in UNREPEATED},
                 "digest": piece.digest,

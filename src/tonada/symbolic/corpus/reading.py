@@ -21,6 +21,7 @@ from tonada.symbolic.corpus.kind import MIDI
 from tonada.symbolic.midi import read_midi_bytes
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
+from tonada.symbolic.pulse import steady_bpm
 from tonada.symbolic.tokenizers.base import Tokenizer
 from tonada.workers import read_in_order
 
@@ -40,6 +41,8 @@ class Reading:
         uint16 [T].
     notes, seconds
         Number of folded notes, and the end of the last one.
+    tempo_bpm
+        Quarter notes per minute of a score that keeps its tempo; see `tonada.symbolic.pulse`.
     digest
         Hash of the file's bytes, 32 hexadecimal digits.
     notes_digest
@@ -52,6 +55,7 @@ class Reading:
     ids: NDArray[np.uint16] | None = None
     notes: int = 0
     seconds: float = 0.0
+    tempo_bpm: float | None = None
     digest: str = ""
     notes_digest: str = ""
     fingerprint: Hashes = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
@@ -97,6 +101,7 @@ class Reader:
             ids=self.tokenizer.encode(score),
             notes=len(notes),
             seconds=notes.end_s,
+            tempo_bpm=steady_bpm(score),
             digest=hashlib.blake2b(data, digest_size=16).hexdigest(),
             notes_digest=_notes_digest(notes),
             fingerprint=fingerprint(notes),

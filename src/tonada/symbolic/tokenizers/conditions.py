@@ -1,8 +1,9 @@
-"""What a piece may be said to be, before its first note: kinds of conditions, and the names each has by default."""
+"""What a piece may be said to be, before its notes: kinds of conditions, and the names each has by default."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from tonada.errors import ConfigError, UnknownNameError
 
-CONDITIONS = ("composer", "style", "key", "tempo", "density")
-"""Kinds of conditions, in the order in which they stand before the first note; each may be absent."""
+CONDITIONS = ("composer", "style", "key", "tempo", "density", "length")
+"""Kinds of conditions, in the order in which they stand before the notes; each may be absent."""
 
 COMPOSERS = (
     *("Albéniz", "Bach", "Beethoven", "Brahms", "Burgmüller", "Chaminade", "Chopin", "Clementi", "Czerny", "Debussy"),
@@ -27,6 +28,7 @@ _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 STYLES = ("baroque", "classical", "romantic", "impressionist", "avant-garde", "ragtime", "latin", "other")
 TEMPOS = ("very slow", "slow", "moderate", "fast", "very fast")
 DENSITIES = ("very sparse", "sparse", "medium", "dense", "very dense")
+LENGTHS = ("ending", "very short", "short", "medium", "long", "very long")
 
 
 class Conditions:
@@ -35,9 +37,11 @@ class Conditions:
     Parameters
     ----------
     names
-        The names of each of the kinds in ``CONDITIONS``.
+        The names of each of the kinds in ``CONDITIONS``; a kind without names does not exist.
     first_id
         The id of the first name.
+    bounds
+        Of kinds whose names are the parts of a scale, in rising order: where each name ends and the next begins.
 
     Raises
     ------
@@ -45,9 +49,15 @@ class Conditions:
         A kind has a name twice, or the name of a key is none.
     """
 
-    def __init__(self, names: Sequence[tuple[str, ...]], *, first_id: int) -> None:
+    def __init__(
+        self,
+        names: Sequence[tuple[str, ...]],
+        *,
+        first_id: int = 0,
+        bounds: Mapping[str, Sequence[float]] | None = None,
+    ) -> None:
         self.names = dict(zip(CONDITIONS, names, strict=True))
-        self._first_id = first_id
+        self._first_id, self._bounds = first_id, bounds or {}
         self._ids: dict[tuple[str, str], int] = {}
         for kind, known in self.names.items():
             if len(set(known)) < len(known):
@@ -85,19 +95,27 @@ class Conditions:
         kind, name = list(self._ids)[token - self._first_id]
         if kind != "key":
             return [token]
-        tonic, mode = _parse_key(name)
-        higher = (tonic + semitones) % 12, mode
-        return [self._ids[kind, key] for key in self.names[kind] if _parse_key(key) == higher][:1]
+        tonic, mode = parse_key(name)
+        key = self.key_name(tonic + semitones, mode)
+        return [] if key is None else [self._ids[kind, key]]
 
-    def kind_of(self, vocabulary_size: int) -> NDArray[np.int64]:
-        """Give the index of each id's kind, −1 for ids that are no conditions; int64 [V]."""
-        kinds = np.full(vocabulary_size, -1)
-        sizes = [len(names) for names in self.names.values()]
-        kinds[self._first_id : self._first_id + len(self)] = np.repeat(np.arange(len(sizes)), sizes)
-        return kinds
+    def key_name(self, tonic: int, mode: str) -> str | None:
+        """Name a key by the pitch class of its tonic, counted modulo 12, and its mode; None if it has no name."""
+        wanted = tonic % 12, mode
+        return next((name for name in self.names["key"] if parse_key(name) == wanted), None)
+
+    def name_of(self, kind: str, value: float) -> str | None:
+        """Name a value of the kinds that have bounds, in their unit; None if the kind has no names."""
+        names = self.names[kind]
+        return names[bisect_right(self._bounds[kind], value)] if names else None
+
+    def among(self, ids: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Tell which ids are conditions; bool, in the shape of the ids."""
+        found: NDArray[np.bool_] = (ids >= self._first_id) & (ids < self._first_id + len(self))
+        return found
 
 
-def _parse_key(name: str) -> tuple[int, str]:
+def parse_key(name: str) -> tuple[int, str]:
     """Read "F# minor" as (6, "minor"): the pitch class of its tonic, and its mode."""
     tonic, _, mode = name.partition(" ")
     return (_NATURALS[tonic[0]] + tonic.count("#") - tonic.count("b")) % 12, mode

@@ -19,12 +19,14 @@ from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.score import Score
 from tonada.symbolic.tokenizers.base import REFERENCE_MS, Ids, Tokenizer
 from tonada.symbolic.tokenizers.bins import TimeBins, steps_to_repeat, whole_steps
-from tonada.symbolic.tokenizers.conditions import COMPOSERS, CONDITIONS, DENSITIES, KEYS, STYLES, TEMPOS, Conditions
+from tonada.symbolic.tokenizers.conditions import COMPOSERS, DENSITIES, KEYS, LENGTHS, STYLES, TEMPOS, Conditions
 from tonada.symbolic.tokenizers.grammar import TableGrammar
 from tonada.symbolic.tokenizers.streams import GroupStream
 
-_OVER, _START, _BEGUN = 4, 5, 6
-"""States of the grammar after the four slots; after ``_BEGUN`` comes one for each kind of condition."""
+_OVER, _START = 4, 5
+"""States of the grammar after the four slots."""
+_BOUNDS = (("tempos", "tempo_bounds_bpm"), ("densities", "density_bounds"), ("lengths", "length_bounds_s"))
+"""Fields of the config that name parts of a scale, and those that say where the parts end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +53,14 @@ class NoteConfig:
     """Names for the condition "tempo", from slow to fast."""
     densities: tuple[str, ...] = DENSITIES
     """Names for the condition "density", from few notes to many."""
+    lengths: tuple[str, ...] = LENGTHS
+    """Names for the condition "length", the time from here to the end of the piece, from short to long."""
     tempo_bounds_bpm: tuple[float, ...] = (60.0, 90.0, 120.0, 150.0)
     """Where one tempo name ends and the next begins, in quarter notes per minute; one fewer than the names."""
     density_bounds: tuple[float, ...] = (6.5, 8.5, 10.5, 13.0)
     """Where one density name ends and the next begins, in notes per second; the defaults part piano music in fifths."""
+    length_bounds_s: tuple[float, ...] = (15.0, 30.0, 60.0, 120.0, 300.0)
+    """Where one length name ends and the next begins, in seconds."""
 
     def __post_init__(self) -> None:
         """Check what the types do not say."""
@@ -70,7 +76,7 @@ class NoteConfig:
             raise ConfigError(f"NoteConfig.growth must lie between 0 and 1; got {self.growth}. Try 0.08")
         if self.velocity_step > 127:
             raise ConfigError(f"NoteConfig.velocity_step must be at most 127; got {self.velocity_step}")
-        for names_field, bounds_field in (("tempos", "tempo_bounds_bpm"), ("densities", "density_bounds")):
+        for names_field, bounds_field in _BOUNDS:
             bounds, wanted = getattr(self, bounds_field), max(0, len(getattr(self, names_field)) - 1)
             if len(bounds) != wanted or list(bounds) != sorted(bounds):
                 raise ConfigError(f"NoteConfig.{bounds_field} must be {wanted} rising numbers; got {bounds}")
@@ -113,8 +119,13 @@ class NoteTokenizer(Tokenizer):
         velocity_width = np.minimum(low + config.velocity_step, 128) - low
         self._velocities = low + (velocity_width - 1) // 2
 
-        names = (config.composers, config.styles, config.keys, config.tempos, config.densities)
-        self.conditions = Conditions(names, first_id=3)
+        names = (config.composers, config.styles, config.keys, config.tempos, config.densities, config.lengths)
+        bounds = {
+            "tempo": config.tempo_bounds_bpm,
+            "density": config.density_bounds,
+            "length": config.length_bounds_s,
+        }
+        self.conditions = Conditions(names, first_id=3, bounds=bounds)
         first = 3 + len(self.conditions)
         sizes = (len(self._onsets), 128, len(low), len(self._durations))
         self._first = tuple(first + sum(sizes[:slot]) for slot in range(4))
@@ -204,18 +215,26 @@ class NoteTokenizer(Tokenizer):
     def edit_notes(self, ids: ArrayLike, change: Callable[[Notes], Notes]) -> Ids:
         """Change the notes of a window of a piece; see ``Tokenizer.edit_notes``."""
         given = np.asarray(ids, dtype=np.uint16)
-        first = int(np.argmax(self.slot_of[given] < 4)) if len(given) else 0
+        first = self._first_note(given)
         body = self.encode_notes(change(self.decode_notes(given)), begin=False, end=False)
         return np.concatenate((given[:first], body, given[-1:][given[-1:] == self.end_id]))
 
     def transpose_conditions(self, ids: Ids, semitones: int) -> Ids:
         """Move a condition that names the key by ``semitones``; it is left out if the config has no such key."""
+        first = self._first_note(ids)
         moved = [
             other
-            for token in ids[: 1 + len(CONDITIONS)].tolist()
+            for token in ids[:first].tolist()
             for other in (self.conditions.transposed(token, semitones) if token in self.conditions else [token])
         ]
-        return np.concatenate((np.array(moved, dtype=np.uint16), ids[1 + len(CONDITIONS) :]))
+        return np.concatenate((np.array(moved, dtype=np.uint16), ids[first:]))
+
+    def set_conditions(self, ids: Ids, conditions: Mapping[str, str]) -> Ids:
+        """Give the ids of a window with these conditions; see ``Tokenizer.set_conditions``."""
+        first = self._first_note(ids)
+        opening = ids[:first][ids[:first] == self.begin_id]
+        told = np.array(self.conditions.ids(conditions), dtype=np.uint16)
+        return np.concatenate((opening, told, ids[first:]))
 
     def prompt_ids(self, notes: Notes, conditions: Mapping[str, str] | None = None) -> Ids:
         """Turn notes, and conditions, into the ids that a continuation follows: opened, not closed."""
@@ -230,16 +249,16 @@ class NoteTokenizer(Tokenizer):
         starts = np.flatnonzero(self.slot_of[np.asarray(ids)] == 0)
         return starts if len(starts) and starts[0] == 0 else np.concatenate((np.zeros(1, dtype=np.int64), starts))
 
-    def tempo_name(self, bpm: float) -> str:
-        """Name a tempo, in quarter notes per minute, for the condition "tempo"."""
-        return self.config.tempos[int(np.searchsorted(self.config.tempo_bounds_bpm, bpm, side="right"))]
-
-    def density_name(self, notes_per_second: float) -> str:
-        """Name a density, in notes per second, for the condition "density"."""
-        return self.config.densities[int(np.searchsorted(self.config.density_bounds, notes_per_second, side="right"))]
+    def count_shifts(self, ids: ArrayLike) -> tuple[int, int]:
+        """Give how many onset ids there are among ids, and what their shifts add up to, in milliseconds."""
+        onsets = np.bincount(np.asarray(ids), minlength=self.vocabulary_size)[self._first[0] : self._first[1]]
+        return int(onsets.sum()), int(onsets @ self._onsets.value) * self.config.step_ms
 
     def grammar(self, batch: int) -> TableGrammar:
-        """Give the rules: begin, conditions, then groups of four; the end only where a note could begin."""
+        """Give the rules: begin, then groups of four; the end only where a note could begin.
+
+        Conditions are understood wherever they stand, and never allowed: they are said, not made up.
+        """
         masks, next_state = self._rules
         return TableGrammar(batch, masks=masks, next_state=next_state, start=_START)
 
@@ -249,6 +268,11 @@ class NoteTokenizer(Tokenizer):
 
     def _steps(self, times_s: NDArray[np.float64]) -> NDArray[np.int64]:
         return whole_steps(times_s, self.config.step_ms, farthest_s=self.farthest_s)
+
+    def _first_note(self, ids: NDArray[np.uint16]) -> int:
+        """Find how many ids open the window: begin, conditions."""
+        opening = (ids == self.begin_id) | self.conditions.among(ids)
+        return len(ids) if opening.all() else int(np.argmin(opening))
 
     def _groups(self, ids: ArrayLike) -> NDArray[np.int64]:
         """Find the whole notes; int64 [N, 4]."""
@@ -264,25 +288,20 @@ class NoteTokenizer(Tokenizer):
 
     @cached_property
     def _rules(self) -> tuple[NDArray[np.bool_], NDArray[np.int16]]:
-        """Build masks and next states; states: the four slots, over, start, begun, after each condition."""
-        kinds, kind_of = len(CONDITIONS), self.conditions.kind_of(self.vocabulary_size)
-        masks = np.zeros((_BEGUN + kinds + 1, self.vocabulary_size), dtype=np.bool_)
+        """Build masks and next states; states: the four slots, over, start."""
+        masks = np.zeros((_START + 1, self.vocabulary_size), dtype=np.bool_)
         for slot in range(4):
             masks[slot] = self.slot_of == slot
-        masks[_START:] = masks[0]
+        masks[_START] = masks[0]
         masks[_START, self.begin_id] = True
-        masks[[0, *range(_BEGUN, len(masks))], self.end_id] = True
-        for state in range(_BEGUN, _BEGUN + kinds):
-            masks[state] |= kind_of >= state - _BEGUN
+        masks[0, self.end_id] = True
         masks[_OVER, self.pad_id] = True
 
-        # A forbidden id is no part of a note, so the next note is waited for.
+        # What begins, says or does not fit is no part of a note, so the next note is waited for.
         next_state = np.zeros(masks.shape, dtype=np.int16)
         next_state[:, self.slot_of == 0] = 1
         for slot in range(1, 4):
             next_state[slot, self.slot_of == slot] = (slot + 1) % 4
-        next_state[:, kind_of >= 0] = _BEGUN + 1 + kind_of[kind_of >= 0]
         next_state[:, self.pad_id] = np.arange(len(masks))
-        next_state[:, self.begin_id] = _BEGUN
         next_state[:, self.end_id] = _OVER
         return masks, next_state
