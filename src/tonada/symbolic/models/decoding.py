@@ -1,19 +1,20 @@
-"""Reading one id per lane with a GPT, without layer objects in between: what generation spends its time on.
+"""Reading one position per lane with a Transformer, without layers in between: what generation spends its time on.
 
 A step of a small model is some hundred microseconds of arithmetic, and the layers' own overhead would be as much again.
 So a plan looks everything up once: weights laid out for few rows, tables for every position, buffers with their views.
-What it computes is what ``GPT.forward`` computes; tests hold the two together for every kind of model.
+What it computes is what the layers compute; tests hold the two together for every kind of model.
 
 Shapes: B lanes, D width, H heads, E = D / H, V vocabulary.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
-from torch import Tensor
+from torch import Tensor, nn
 
 from tonada.nn.attention import KeyValueCache
 from tonada.nn.streaming import plan_layer
@@ -109,58 +110,60 @@ def attend_by_rows(
     return torch.embedding_bag(table, rows, starts, per_sample_weights=logits.softmax(-1).view(-1))[0]
 
 
-class DecodingPlan:
-    """A GPT on one position of every lane.
+class BackbonePlan:
+    """Transformer blocks on one position of every lane.
 
     The residual stream is float32 whatever the weights are, and so is the cache on a CPU (see ``GPT.start_cache``).
 
     Parameters
     ----------
-    model
-        Its weights as they are now.
+    blocks
+        Their weights as they are now.
     cache
-        One like those that ``step`` will get; with another number of lanes it works too, more slowly.
+        One like those that ``run`` will get; with another number of lanes it works too, more slowly.
+    rotation
+        From ``plan_rotation``; None without rotary positions.
+    dtype
+        Of the weights.
     """
 
-    def __init__(self, model: GPT, cache: KeyValueCache) -> None:
-        self._embedding = model.embedding.weight.detach()
-        self._positions = None if model.positions is None else model.positions.weight.detach()
-        self._rotation = None
-        if model.config.positions == "rotary":
-            self._rotation = plan_rotation(model.rotary_cosine, model.rotary_sine)
-        self._blocks = [BlockPlan(block, cache) for block in model.blocks]  # type: ignore[arg-type]
-        self._head = plan_layer(model.head, cache.batch, model.norm)
+    def __init__(
+        self,
+        blocks: Iterable[nn.Module],
+        cache: KeyValueCache,
+        rotation: Sequence[tuple[Tensor, Tensor]] | None,
+        dtype: torch.dtype,
+    ) -> None:
+        self._rotation, self._dtype = rotation, dtype
+        self._blocks = [BlockPlan(block, cache) for block in blocks]  # type: ignore[arg-type]
         self._heads = Heads(cache)
 
-    def step(self, ids: Tensor, cache: KeyValueCache) -> Tensor:
-        """Read one id per lane.
+    def run(self, x: Tensor, cache: KeyValueCache) -> Tensor:
+        """Take one position per lane.
 
         All in one function: calls cost a small model more than some of its arithmetic.
 
         Parameters
         ----------
-        ids
-            int64 ``[B]``.
+        x
+            The residual stream, float32 ``[B, D]``; it is changed.
         cache
             With room for one more position; it is advanced.
 
         Returns
         -------
         Tensor
-            The logits that follow, float32 ``[B, V]``.
+            The residual stream after the last block.
         """
         position, positions = cache.length, cache.length + 1
         if len(self._heads.all) != cache.batch:
             self._heads = Heads(cache)
         qkv, queries, keys_and_values = self._heads.all, self._heads.queries, self._heads.keys_and_values
-        half_width, dtype = qkv.shape[-1] // 2, self._embedding.dtype
+        half_width, dtype = qkv.shape[-1] // 2, self._dtype
         many_rows = qkv.device.type == "cpu" and len(qkv) * qkv.shape[2] * positions >= MANY_ROWS
         tables, rows, starts = cache.value_rows() if many_rows else ((), None, None)
         places, so_far = cache.places()
 
-        x = F.embedding(ids, self._embedding).float()
-        if self._positions is not None:
-            x += self._positions[position]
         for index, block in enumerate(self._blocks):
             new = block.qkv(x).view(qkv.shape)
             if self._rotation is None:
@@ -177,13 +180,52 @@ class DecodingPlan:
                 attended = attend_by_rows(queries, keys, bias, tables[index], rows, starts)
             attended = attended.reshape(x.shape)
             x += block.out(attended if attended.dtype == dtype else attended.to(dtype))
-
-            hidden = block.up(x)
-            if block.gated:
-                gate, value = hidden.chunk(2, dim=-1)
-                hidden = F.silu(gate) * value
-            else:
-                hidden = F.gelu(hidden)
-            x += block.down(hidden)
+            x += block.down(gated(block.up(x)) if block.gated else F.gelu(block.up(x)))
         cache.advance(1)
-        return self._head(x).float()
+        return x
+
+
+def gated(hidden: Tensor) -> Tensor:
+    """Take the two halves of ``[B, 2 K]`` as gate and value of a SwiGLU."""
+    gate, value = hidden.chunk(2, dim=-1)
+    return F.silu(gate) * value
+
+
+class DecodingPlan:
+    """A GPT on one position of every lane.
+
+    Parameters
+    ----------
+    model
+        Its weights as they are now.
+    cache
+        One like those that ``step`` will get.
+    """
+
+    def __init__(self, model: GPT, cache: KeyValueCache) -> None:
+        self._embedding = model.embedding.weight.detach()
+        self._positions = None if model.positions is None else model.positions.weight.detach()
+        rotary = model.config.positions == "rotary"
+        rotation = plan_rotation(model.rotary_cosine, model.rotary_sine) if rotary else None
+        self._backbone = BackbonePlan(model.blocks, cache, rotation, self._embedding.dtype)
+        self._head = plan_layer(model.head, cache.batch, model.norm)
+
+    def step(self, ids: Tensor, cache: KeyValueCache) -> Tensor:
+        """Read one id per lane.
+
+        Parameters
+        ----------
+        ids
+            int64 ``[B]``.
+        cache
+            With room for one more position; it is advanced.
+
+        Returns
+        -------
+        Tensor
+            The logits that follow, float32 ``[B, V]``.
+        """
+        x = F.embedding(ids, self._embedding).float()
+        if self._positions is not None:
+            x += self._positions[cache.length]
+        return self._head(self._backbone.run(x, cache)).float()

@@ -128,8 +128,8 @@ class Nested(LanguageModel):
         )
         self.norm = make_norm("rms", config.width)
         self.before = nn.Parameter(torch.zeros(config.width))
-        self.slots = nn.Embedding(len(config.slot_starts), config.width)
-        self.spelled = nn.Embedding(config.vocabulary, config.width)
+        self.slot_embedding = nn.Embedding(len(config.slot_starts), config.width)
+        self.spelling_embedding = nn.Embedding(config.vocabulary, config.width)
         self.speller = nn.ModuleList(SpellerLayer(config.width, hidden) for _ in range(config.head_layers))
         self.head_norm = make_norm("rms", config.width)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
@@ -147,7 +147,7 @@ class Nested(LanguageModel):
         What the speller adds to is normalised, of size 1, so its embeddings are of that size, too.
         """
         for name, parameter in self.named_parameters():
-            if name.startswith(("spelled", "slots")):
+            if name.startswith(("spelling_embedding", "slot_embedding")):
                 nn.init.normal_(parameter, std=0.5)
             elif name.startswith("blocks") and name.endswith(("out.weight", "down.weight")):
                 nn.init.normal_(parameter, std=0.02 * (2 * self.config.blocks) ** -0.5)
@@ -171,7 +171,8 @@ class Nested(LanguageModel):
             raise ConfigError(f"{ids.shape[1]} ids do not fit the model's context of {self.config.context}")
         embedded = self.embedding(ids)
         notes = embedded.new_zeros(ids.shape[0], groups.count, embedded.shape[-1])
-        return notes.scatter_add(1, groups.note.unsqueeze(-1).expand_as(embedded), embedded)
+        summed: Tensor = notes.scatter_add(1, groups.note.unsqueeze(-1).expand_as(embedded), embedded)
+        return summed
 
     def states(self, notes: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         """Run the backbone: embedded notes ``[B, N, D]`` → normalised states after each, ``[B, N, D]``."""
@@ -201,11 +202,11 @@ class Nested(LanguageModel):
         states
             Of the notes before, ``[…, D]``.
         so_far
-            Sum of ``spelled`` over the ids since, ``[…, D]``.
+            Sum of ``spelling_embedding`` over the ids since, ``[…, D]``.
         next_slot
             The slot that is to come, int64 ``[…]``.
         """
-        x = states + so_far + self.slots(next_slot)
+        x = states + so_far + self.slot_embedding(next_slot)
         for layer in self.speller:
             x = layer(x)
         logits: Tensor = self.head(self.head_norm(x))
@@ -213,7 +214,7 @@ class Nested(LanguageModel):
 
     def _so_far(self, ids: Tensor, groups: Groups) -> Tensor:
         """Sum the head's embeddings of the ids of the note that is being spelled: ``[B, T, D]``, 0 after its last."""
-        embedded = self.spelled(ids)
+        embedded = self.spelling_embedding(ids)
         with torch.autocast(ids.device.type, enabled=False):  # differences of long sums need their digits
             sums = F.pad(embedded.float().cumsum(dim=1), (0, 0, 1, 0))
             before = sums.gather(1, groups.start.unsqueeze(-1).expand_as(embedded))
