@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
@@ -16,7 +16,7 @@ from tonada.symbolic.models.decoding import BackbonePlan, gated, plan_rotation
 from tonada.symbolic.models.grouping import group_ids, slot_of
 
 if TYPE_CHECKING:
-    from tonada.symbolic.models.nested import Nested
+    from tonada.symbolic.models.nested import Nested, SpellerLayer
 
 _SPARE_NOTES = 16
 
@@ -175,10 +175,10 @@ class NestedPlan:
         self._scale, self._eps = model.norm.weight.detach().float(), model.norm.eps
         self._speller = [
             (
-                plan_layer(layer.feedforward.up, cache.batch, layer.norm),  # type: ignore[union-attr, arg-type]
-                plan_layer(layer.feedforward.down, cache.batch),  # type: ignore[union-attr]
+                plan_layer(layer.feedforward.up, cache.batch, layer.norm),
+                plan_layer(layer.feedforward.down, cache.batch),
             )
-            for layer in model.speller
+            for layer in cast("list[SpellerLayer]", list(model.speller))
         ]
         self._head = plan_layer(model.head, cache.batch, model.head_norm)
 
@@ -195,7 +195,8 @@ class NestedPlan:
 
     def first(self, lanes: int) -> Tensor:
         """Give the state before the first note, float32 ``[B, D]``."""
-        return self._first.expand(lanes, -1)
+        first: Tensor = self._first.expand(lanes, -1)
+        return first
 
     def spell(self, state: Tensor, so_far: Tensor | None, next_slot: int) -> Tensor:
         """Give the logits of the next id, float32 ``[B, V]``.
