@@ -255,7 +255,7 @@ class CausalSelfAttention(nn.Module):
             mask = (queries.new_zeros(new, positions) if mask is None else mask).masked_fill(later, float("-inf"))
         dropout = self.dropout if self.training else 0.0
         if cache is None and mask is None and not dropout and suits(queries):
-            attended = CausalAttention.apply(queries, keys, values)
+            attended = CausalAttention.apply(queries, keys, values)  # type: ignore[no-untyped-call]
         else:
             attended = F.scaled_dot_product_attention(
                 queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=mask is None and new > 1

@@ -4,11 +4,7 @@ They describe, they do not judge: each says something only beside the same figur
 
 Conventions
 -----------
-* A note sounds in [onset, onset + duration). Times are rounded to microseconds first, so that a note which ends where
-  the next begins does not overlap it by a rounding error.
-* An *onset group* is what a listener hears as one attack: notes whose onset is at most ``CHORD_GAP_S`` after the
-  previous note's. Played chords are spread over some 30 ms (Goebl 2001); 35 ms is no multiple of an 8, 10 or 16 ms
-  grid, so that no rounding error decides.
+* When a note sounds, and what an *onset group* is, says ``simultaneity``.
 * The span is the time from the first onset to the last note's end; windows are counted from the first onset, so no
   metric depends on where in time a passage stands.
 * What cannot be told is NaN: everything but the counts without notes, anything about gaps with one onset group,
@@ -24,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonada.symbolic.evaluation.repetition import (
-    MICROSECONDS_PER_S,
     REPEATED_NOTES,
     groove_consistency,
     profiles,
@@ -32,9 +27,16 @@ from tonada.symbolic.evaluation.repetition import (
     repetition,
     self_similarity,
 )
+from tonada.symbolic.evaluation.simultaneity import (
+    MICROSECONDS_PER_S,
+    first_of_each,
+    microseconds,
+    onset_groups,
+    sounding,
+    times_of_counts,
+)
 from tonada.symbolic.notes import Floats, Ints, Notes
 
-CHORD_GAP_S = 0.035
 LAGS_S = (1, 2, 4, 8, 16)  # whole windows of 1 s
 LOCAL_WINDOW_S = 4.0
 
@@ -108,16 +110,16 @@ def describe(notes: Notes) -> dict[str, float]:
             before in the piece: 0 never repeats literally; near 1 is a loop.
     """
     pitch, velocity = notes.pitch, notes.velocity.astype(np.float64)
-    start, end = _microseconds(notes)
+    start, end = microseconds(notes)
     first, last = (int(start.min()), int(end.max())) if len(notes) else (0, 0)
     span_s = (last - first) / MICROSECONDS_PER_S if len(notes) else math.nan
-    group, pitch_in_order = _onset_groups(start, pitch)
+    group, pitch_in_order = onset_groups(start, pitch)
     sizes = np.bincount(group).astype(np.float64)
-    top = np.maximum.reduceat(pitch, _first_of_each(group)) if len(notes) else pitch
+    top = np.maximum.reduceat(pitch, first_of_each(group)) if len(notes) else pitch
     classes = np.bincount(pitch % 12, minlength=12)
-    sounding = _sounding(start, end, pitch)
-    polyphony_mean, polyphony_max, empty_share = _polyphony(*sounding[:2], span=last - first)
-    windows = profiles(*sounding, first=first, last=last)
+    heard = sounding(start, end, pitch)
+    polyphony_mean, polyphony_max, empty_share = _polyphony(*heard[:2], span=last - first)
+    windows = profiles(*heard, first=first, last=last)
     return {
         "notes": float(len(notes)),
         "span_s": span_s,
@@ -153,8 +155,8 @@ def inter_onset_histogram(notes: Notes) -> Floats:
 
     Times outside the edges are counted in the first or last bin; NaN throughout with fewer than two onset groups.
     """
-    start, _ = _microseconds(notes)
-    return _time_histogram(_group_gaps_s(start, _onset_groups(start, notes.pitch)[0]))
+    start, _ = microseconds(notes)
+    return _time_histogram(_group_gaps_s(start, onset_groups(start, notes.pitch)[0]))
 
 
 def duration_histogram(notes: Notes) -> Floats:
@@ -172,59 +174,23 @@ def pitch_class_transitions(notes: Notes) -> Floats:
 
     Notes are taken in order of onset group, then pitch; NaN throughout with fewer than two notes.
     """
-    start, _ = _microseconds(notes)
-    classes = _onset_groups(start, notes.pitch)[1] % 12
+    start, _ = microseconds(notes)
+    classes = onset_groups(start, notes.pitch)[1] % 12
     return _shares(np.bincount(12 * classes[:-1] + classes[1:], minlength=144)).reshape(12, 12)
 
 
-def _microseconds(notes: Notes) -> tuple[Ints, Ints]:
-    """Round onsets and ends to whole microseconds, int64 [N] each."""
-    start = np.rint(notes.onset_s * MICROSECONDS_PER_S).astype(np.int64)
-    return start, np.rint((notes.onset_s + notes.duration_s) * MICROSECONDS_PER_S).astype(np.int64)
-
-
-def _onset_groups(start: Ints, pitch: Ints) -> tuple[Ints, Ints]:
-    """Give the onset group of every note, int64 [N] from 0, and the pitches in order of (group, pitch)."""
-    later = np.diff(start, prepend=start[:1]) > round(CHORD_GAP_S * MICROSECONDS_PER_S)
-    group = np.cumsum(later).astype(np.int64)
-    return group, pitch[np.lexsort((pitch, group))]
-
-
-def _first_of_each(group: Ints) -> NDArray[np.intp]:
-    return np.flatnonzero(np.diff(group, prepend=-1))
-
-
 def _group_gaps_s(start: Ints, group: Ints) -> Floats:
-    return np.diff(start[_first_of_each(group)]) / MICROSECONDS_PER_S
-
-
-def _sounding(start: Ints, end: Ints, pitch: Ints) -> tuple[Ints, Ints, Ints]:
-    """Cut the notes so that no two of one pitch overlap: starts, ends and pitches of what sounds, none of it empty.
-
-    The union of a pitch's intervals: each note adds what lies after the latest end of the earlier ones.
-    """
-    order = np.lexsort((start, pitch))
-    start, end, pitch = start[order], end[order], pitch[order]
-    ends, rank = np.unique(end, return_inverse=True)
-    base = pitch * len(ends)  # a higher pitch outranks every end of a lower one: one running maximum serves all pitches
-    latest = ends[np.maximum.accumulate(base + rank) - base]
-    trimmed = np.where(pitch[1:] == pitch[:-1], np.maximum(start[1:], latest[:-1]), start[1:])
-    start = np.concatenate([start[:1], trimmed])
-    kept = end > start
-    return start[kept], end[kept], pitch[kept]
+    return np.diff(start[first_of_each(group)]) / MICROSECONDS_PER_S
 
 
 def _polyphony(start: Ints, end: Ints, *, span: int) -> tuple[float, float, float]:
     """Give the mean while something sounds, the maximum, and the share of the span without sound."""
-    times = np.concatenate([start, end])
-    order = np.argsort(times)
-    count = np.cumsum(np.repeat([1, -1], len(start))[order])[:-1]
-    length = np.diff(times[order])
-    sounding = int(length[count > 0].sum())
-    empty_share = 1.0 - sounding / span if span else math.nan
-    if not sounding:
+    count, length = times_of_counts(start, end)
+    total = int(length[count > 0].sum())
+    empty_share = 1.0 - total / span if span else math.nan
+    if not total:
         return math.nan, math.nan, empty_share
-    return float((count * length).sum() / sounding), float(count[length > 0].max()), empty_share
+    return float((count * length).sum() / total), float(count.max()), empty_share
 
 
 def _local_entropy_bits(start: Ints, pitch: Ints) -> float:

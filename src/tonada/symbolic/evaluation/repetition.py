@@ -9,9 +9,9 @@ import math
 
 import numpy as np
 
+from tonada.symbolic.evaluation.simultaneity import MICROSECONDS_PER_S
 from tonada.symbolic.notes import Floats, Ints
 
-MICROSECONDS_PER_S = 1_000_000
 PROFILE_WINDOW_S = 1.0
 LONGEST_PROFILE_S = 6 * 3600.0
 GROOVE_WINDOW_S = 2.0
