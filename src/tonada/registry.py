@@ -16,17 +16,31 @@ from tonada.errors import UnknownNameError
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a class lives, and the names of its presets (a class attribute ``presets`` maps each to a function)."""
+    """Where a class lives.
+
+    Parameters
+    ----------
+    target
+        ``module:Class``.
+    presets
+        Names of its presets; a class attribute ``presets`` maps each to a function.
+    extra
+        The extra of Tonada that it needs; empty for what works after a plain installation.
+    """
 
     target: str
     presets: tuple[str, ...] = ()
+    extra: str = ""
 
 
 TABLE: Mapping[str, Mapping[str, Entry]] = {
     "tokenizer": {
         "giga": Entry("tonada.symbolic.tokenizers.giga:GigaTokenizer"),
         "note": Entry("tonada.symbolic.tokenizers.note:NoteTokenizer"),
+        "octuple": Entry("tonada.symbolic.tokenizers.schemes:OctupleTokenizer", extra="miditok"),
         "performance": Entry("tonada.symbolic.tokenizers.performance:PerformanceTokenizer"),
+        "remi": Entry("tonada.symbolic.tokenizers.schemes:RemiTokenizer", extra="miditok"),
+        "tsd": Entry("tonada.symbolic.tokenizers.schemes:TsdTokenizer", extra="miditok"),
     },
     "transform": {
         "mel": Entry("tonada.audio.transforms.mel:MelTransform"),
@@ -65,14 +79,14 @@ def resolve_codec(name: str) -> Any:
 
 
 def names(kind: str) -> list[str]:
-    """List the names of a kind, sorted.
+    """List the names of a kind that need no extra, sorted.
 
     Raises
     ------
     UnknownNameError
         There is no such kind.
     """
-    return sorted(_kind(kind))
+    return sorted(name for name, entry in _kind(kind).items() if not entry.extra)
 
 
 def preset_names(kind: str) -> list[str]:

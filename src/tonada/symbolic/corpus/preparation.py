@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonada import registry
 from tonada.config import from_mapping, to_mapping
 from tonada.data import SPLITS, Piece, require_free, write_dataset
-from tonada.errors import ConfigError, DataError
+from tonada.errors import DataError
 from tonada.files import remove_stale_siblings, temporary_sibling, translated_errors
-from tonada.sources import SourceFile, list_sources
-from tonada.symbolic.corpus.composers import composer_in_path
-from tonada.symbolic.corpus.kind import MIDI
+from tonada.parts import Parts
+from tonada.sources import SourceFile
+from tonada.symbolic.corpus.listing import check_settings, list_corpus
+from tonada.symbolic.corpus.parts import readings_of
 from tonada.symbolic.corpus.reading import Reading, read_all
-from tonada.symbolic.corpus.selection import parse_selection, select
+from tonada.symbolic.corpus.selection import parse_selection
 from tonada.symbolic.corpus.splits import SPELLINGS, Candidate, Settled, settle
 from tonada.symbolic.corpus.works import work_of
+from tonada.symbolic.tokenizers.base import Tokenizer
 from tonada.workers import available_cores
 
 MIN_NOTES = 16
@@ -90,6 +93,7 @@ def prepare_corpus(
     validation_share: float = 0.1,
     test_share: float = 0.1,
     overwrite: bool = False,
+    parts: Parts | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PrepareReport:
     """Turn MIDI files into a data set; the same input gives the same bytes, whatever the number of processes.
@@ -115,6 +119,8 @@ def prepare_corpus(
         Shares of the works that no table assigns.
     overwrite
         Replace an existing data set.
+    parts
+        What reading the files gave, elsewhere; they are not read then.
     progress
         Called with the number of files read and of all files.
 
@@ -129,22 +135,15 @@ def prepare_corpus(
     ResourceError
         The disk is full, or a process died.
     """
-    if not (validation_share >= 0 and test_share >= 0 and validation_share + test_share < 1):
-        raise ConfigError(f"validation and test shares must leave something; got {validation_share} and {test_share}")
-    if min_notes < 1 or (jobs is not None and jobs < 1):
-        raise ConfigError(f"min_notes and jobs must be at least 1; got {min_notes} and {jobs}")
+    check_settings(min_notes, jobs, (validation_share, test_share))
     tokenizer_class = registry.resolve("tokenizer", tokenizer)
-    config = to_mapping(from_mapping(tokenizer_class.Config, tokenizer_config or {}))
+    codec: Tokenizer = tokenizer_class(from_mapping(tokenizer_class.Config, tokenizer_config or {}))
+    config = to_mapping(codec.config)
     wanted = parse_selection(where, composer=composer, title=title, split=split)
     require_free(folder, overwrite=overwrite)
-
-    listing = list_sources([Path(source) for source in sources], MIDI)
-    if not listing.files:
-        raise DataError(sources[0] if sources else folder, "holds no MIDI file")
-    everything = [_with_names(file) for file in listing.files]
-    files = select(everything, wanted)
-    skipped: list[Row] = [dict(row) for row in listing.skipped]
-
+    listing = list_corpus([Path(source) for source in sources], wanted)
+    files = listing.files
+    skipped: list[Row] = [*listing.skipped]
     with translated_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     remove_stale_siblings(folder, "tmp", "ids")
@@ -153,13 +152,13 @@ def prepare_corpus(
         pieces: list[Candidate] = []
         stored: list[_Stored] = []
         with translated_errors(folder), spill.open("wb") as stream:
-            readings = read_all(
-                files,
-                tokenizer=tokenizer,
-                config=config,
-                min_notes=min_notes,
-                jobs=available_cores() if jobs is None else jobs,
-                progress=progress,
+            workers = available_cores() if jobs is None else jobs
+            readings = (
+                read_all(
+                    files, tokenizer=tokenizer, config=config, min_notes=min_notes, jobs=workers, progress=progress
+                )
+                if parts is None
+                else readings_of(parts, files, progress)
             )
             with closing(readings):
                 for file, reading in zip(files, readings, strict=True):
@@ -171,8 +170,7 @@ def prepare_corpus(
                     pieces.append(_candidate(file, place=len(pieces), reading=reading))
                     facts_read = (len(reading.ids), reading.notes, reading.seconds, reading.tempo_bpm)
                     stored.append(_Stored(file, start, *facts_read))
-        chosen = {file.name for file in files}
-        elsewhere = [_candidate(file) for file in (*everything, *listing.others) if file.name not in chosen]
+        elsewhere = [_candidate(file) for file in listing.elsewhere]
         settled = settle(pieces, elsewhere=elsewhere, seed=seed, shares=(validation_share, test_share))
         skipped.extend(settled.skipped)
         if not settled.kept:
@@ -184,17 +182,7 @@ def prepare_corpus(
             "min_notes": min_notes,
             "collections": sorted({file.collection for file in files}),
         }
-        return _write(
-            folder,
-            spill,
-            settled,
-            stored,
-            skipped,
-            codec=tokenizer,
-            codec_config=config,
-            facts=facts,
-            overwrite=overwrite,
-        )
+        return _write(folder, spill, settled, stored, skipped, codec=codec, facts=facts, overwrite=overwrite)
     finally:
         spill.unlink(missing_ok=True)
 
@@ -208,13 +196,6 @@ class _Stored(NamedTuple):
     notes: int
     seconds: float
     tempo_bpm: float | None
-
-
-def _with_names(file: SourceFile) -> SourceFile:
-    """Fill in composer and title from the path where no table gives them."""
-    inside = file.name.partition("/")[2] or file.name
-    facts = {"composer": composer_in_path(inside), "title": Path(inside).stem.replace("_", " "), **file.facts}
-    return replace(file, facts={column: text for column, text in facts.items() if text})
 
 
 def _candidate(file: SourceFile, *, place: int = 0, reading: Reading | None = None) -> Candidate:
@@ -245,22 +226,27 @@ def _write(
     stored: Sequence[_Stored],
     skipped: Sequence[Row],
     *,
-    codec: str,
-    codec_config: Mapping[str, Any],
+    codec: Tokenizer,
     facts: Mapping[str, Any],
     overwrite: bool,
 ) -> PrepareReport:
     ids = np.memmap(spill, dtype=np.uint16, mode="r")
     totals = {split: SplitTotals() for split in SPLITS}
 
+    def read(entry: _Stored) -> NDArray[np.uint16]:
+        return ids[entry.start : entry.start + entry.length]
+
+    codec = codec.learned(read(stored[piece.place]) for piece in settled.kept if piece.split == "train")
+
     def pieces() -> Iterator[Piece]:
         for piece in settled.kept:
             entry = stored[piece.place]
+            array = codec.respell(read(entry))
             before = totals[piece.split]
             totals[piece.split] = SplitTotals(
                 pieces=before.pieces + 1,
                 notes=before.notes + entry.notes,
-                ids=before.ids + entry.length,
+                ids=before.ids + len(array),
                 seconds=before.seconds + entry.seconds,
             )
             metadata = {
@@ -274,15 +260,14 @@ def _write(
                 **{name: text for name, text in entry.file.facts.items() if name not in UNREPEATED},
                 "digest": piece.digest,
             }
-            array = ids[entry.start : entry.start + entry.length]
             yield Piece(name=piece.name, split=piece.split, array=array, metadata=metadata)
 
     works = len({piece.work.key for piece in settled.kept})
     tables = {"skipped": skipped, "duplicates": settled.duplicates, "leakage": settled.leakage}
     dataset = write_dataset(
         folder,
-        codec=codec,
-        codec_config=codec_config,
+        codec=codec.name,
+        codec_config=to_mapping(codec.config),
         pieces=pieces(),
         tables=tables,
         facts={"prepare": {**facts, "works": works, "skipped": len(skipped), "leakage": len(settled.leakage)}},

@@ -7,13 +7,14 @@ wherever they stand, ids at or above V too, and what is no whole note is left ou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tonada.codec import Codec
+from tonada.errors import ConfigError
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.score import Score
@@ -76,6 +77,8 @@ class Tokenizer(Codec[Score]):
     name: ClassVar[str]
     ticks_per_quarter: ClassVar[int] = 500
     """Of decoded scores; at 120 bpm a tick is then a millisecond, and decoded times are whole ticks."""
+    chords_fall: ClassVar[bool] = False
+    """Whether notes that begin together stand from the highest to the lowest, not the other way round."""
 
     vocabulary_size: int
     pad_id: int
@@ -162,9 +165,61 @@ class Tokenizer(Codec[Score]):
         self.conditions.ids(conditions)
         return ids
 
+    def learned(self, pieces: Iterable[Ids]) -> Tokenizer:
+        """Learn from the training pieces, in ids of this tokenizer, what the settings ask for; most learn nothing."""
+        return self
+
+    def respell(self, ids: Ids) -> Ids:
+        """Give the ids of a piece that this tokenizer wrote before it had learned as it writes them now."""
+        return ids
+
     @abstractmethod
     def prompt_ids(self, notes: Notes) -> Ids:
         """Turn notes into the ids that a continuation follows: opened, not closed."""
+
+    def slot_values(self, slot: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the ids that may stand in a slot, rising, and what each stands for.
+
+        Returns
+        -------
+        ids
+            int64 [K].
+        values
+            int64 [K]: milliseconds of an onset's shift and of a duration, else the number itself.
+
+        Raises
+        ------
+        ConfigError
+            A note is no fixed group of ids.
+        """
+        raise self._no_slots()
+
+    def note_ids(self, notes: Notes, *, after_s: float | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the ids of each note as it is: unlike ``encode_notes``, none is left out or shortened.
+
+        Parameters
+        ----------
+        notes
+            N notes.
+        after_s
+            Onset of the note before the first; the beginning of a piece when None.
+
+        Returns
+        -------
+        order
+            Which note stands where; int64 [N].
+        ids
+            int64 [N, slots], in this order.
+
+        Raises
+        ------
+        ConfigError
+            A note is no fixed group of ids.
+        """
+        raise self._no_slots()
+
+    def _no_slots(self) -> ConfigError:
+        return ConfigError(f"the tokenizer '{self.name}' has no fixed ids for a note, so none of them can be given")
 
     @abstractmethod
     def count_notes(self, ids: ArrayLike) -> int:
