@@ -83,17 +83,17 @@ class NestedConfig:
             raise ConfigError(f"NestedConfig.feedforward_ratio must be positive; got {self.feedforward_ratio}")
 
 
-NOTE_SLOTS = (81, 227, 355, 387)
+NOTE_SLOTS = (87, 233, 361, 393)
 
 
 def tiny() -> NestedConfig:
     """Size the model for slow machines and tests: under 5 million parameters."""
-    return NestedConfig(vocabulary=532, slot_starts=NOTE_SLOTS, width=256, blocks=4, heads=4)
+    return NestedConfig(vocabulary=538, slot_starts=NOTE_SLOTS, width=256, blocks=4, heads=4)
 
 
 def small() -> NestedConfig:
     """Size the model for a laptop: under 25 million parameters."""
-    return NestedConfig(vocabulary=532, slot_starts=NOTE_SLOTS, width=512, blocks=6, heads=8)
+    return NestedConfig(vocabulary=538, slot_starts=NOTE_SLOTS, width=512, blocks=6, heads=8)
 
 
 class Nested(LanguageModel):

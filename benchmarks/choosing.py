@@ -1,0 +1,190 @@
+"""What a base model should be: one row a choice, each trained on equally many notes, judged on held-out pieces.
+
+    python benchmarks/choosing.py benchmarks/choices.toml --data FOLDER --runs FOLDER --output rows.json
+
+The file lists the rows: a name, a preset, the data set (a folder below ``--data``), settings, and what it is told
+beside. Every row is one command of the command line; rows whose runs are there already are not trained again. Each
+gets the same number of notes, so rows with more ids for a note take more ids. Judged is every eighth validation piece,
+whole, by *corrected* nats per note; notes per second are those of one stream of continuation in bf16 on one thread, in
+turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch reads it once, when it is imported
+
+import torch
+
+from tonada.api.studies.notes import NotesStudy
+from tonada.config import read_toml
+from tonada.data import Dataset
+from tonada.files import write_text
+from tonada.runs import LoadedModel, load_model, read_log
+from tonada.symbolic.evaluation.heldout import evaluate_held_out
+from tonada.symbolic.generation import generate
+from tonada.symbolic.lanes import StopRule
+from tonada.symbolic.models.base import LanguageModel
+from tonada.symbolic.notes import Notes
+from tonada.symbolic.sampling import SamplingConfig
+from tonada.symbolic.tokenizers.base import Tokenizer
+
+EVERY = 8
+"""Of the validation pieces, one in so many is judged."""
+TIMED_NOTES, TURNS = 60, 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """A choice: how it is called, the preset, the data set's folder, settings."""
+
+    name: str
+    preset: str
+    data: str
+    settings: tuple[str, ...]
+
+    def command(self, data: Path, output: Path, more: Sequence[str] = ()) -> list[str]:
+        """Give the arguments of ``tonada`` that train it."""
+        settings = [part for setting in (*self.settings, *more) for part in ("--set", setting)]
+        return ["train", self.preset, "-d", str(data / self.data), "-o", str(output), *settings]
+
+
+def read_rows(path: Path) -> tuple[list[Row], int]:
+    """Read the rows, and the notes that each learns from."""
+    table = read_toml(path)
+    shared = tuple(f"{key}={value}" for key, value in table["settings"].items())
+    rows = []
+    for name, row in table["rows"].items():
+        own = tuple(f"{key}={value}" for key, value in row.get("settings", {}).items())
+        kept = tuple(setting for setting in shared if setting.split("=")[0] not in row.get("settings", {}))
+        rows.append(Row(name, row["preset"], row.get("data", "note"), (*kept, *own)))
+    return rows, int(table["notes"])
+
+
+def train(row: Row, data: Path, run: Path, notes: int) -> None:
+    """Train a row in a process of its own, and note the processor time that it took."""
+    dataset = Dataset(data / row.data)
+    pieces = dataset.pieces("train")
+    ids_per_note = sum(len(piece.array) for piece in pieces) / sum(int(piece.metadata["notes"]) for piece in pieces)
+    settings = dict(setting.split("=", 1) for setting in row.settings)
+    steps = max(1, round(notes * ids_per_note / (int(settings["batch"]) * int(settings["context"]))))
+    arguments = row.command(data, run, [f"steps={steps}", f"validate_every={steps}"])
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "tonada", *arguments], check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    write_text(run / "spent.json", json.dumps({"cpu_s": spent, "command": shlex.join(["tonada", *arguments])}) + "\n")
+
+
+def judge(row: Row, data: Path, run: Path) -> dict[str, Any]:
+    """Measure the held-out loss of a trained row, once."""
+    path = run / "judged.json"
+    if not path.is_file():
+        dataset, loaded = Dataset(data / row.data), load_model(run)
+        pieces = dataset.pieces("validation")[::EVERY]
+        found = evaluate_held_out(
+            loaded.model,
+            NotesStudy(dataset).codec,
+            [piece.array for piece in pieces],
+            seconds=[float(piece.metadata["seconds"]) for piece in pieces],
+            precision="bf16",
+        )
+        facts = {
+            "parameters": loaded.model.parameter_count(),
+            "ids_per_note": found.ids_per_note,
+            "corrected": found.model.nats_per_note_corrected,
+            "nats_per_note": found.model.nats_per_note,
+            "slots": {slot.slot: slot.nats_per_note for slot in found.model.slots},
+        }
+        write_text(path, json.dumps(facts, indent=1) + "\n")
+    last = read_log(run)[-1]
+    return {
+        "name": row.name,
+        **json.loads(path.read_text()),
+        **json.loads((run / "spent.json").read_text()),
+        "steps": last["step"],
+    }
+
+
+def speeds(runs: Sequence[Path]) -> list[float]:
+    """Measure notes per second of processor time, the rows taking turns."""
+    torch.set_num_threads(1)
+    models = [load_model(run, dtype=torch.bfloat16) for run in runs]
+    found: list[list[float]] = [[] for _ in runs]
+    for turn in range(TURNS + 1):
+        for place, loaded in enumerate(models):
+            spent = time_continuation(loaded, turn)
+            if turn:  # the first makes plans and warms caches
+                found[place].append(TIMED_NOTES / spent)
+    return [statistics.median(rates) for rates in found]
+
+
+def time_continuation(loaded: LoadedModel, seed: int) -> float:
+    """Give the processor time of one continuation of nothing, in seconds."""
+    assert isinstance(loaded.model, LanguageModel)
+    assert isinstance(loaded.codec, Tokenizer)
+    prompt = loaded.codec.prompt_ids(Notes.from_rows([(0.0, 0.5, 60, 64)]))
+    until = StopRule(max_notes=TIMED_NOTES, allow_end=False)
+    began = time.process_time()
+    generate(loaded.model, loaded.codec, prompt, until=until, sampling=SamplingConfig(seed=seed)).run()
+    return time.process_time() - began
+
+
+def table(found: Sequence[dict[str, Any]]) -> str:
+    """Write the rows as Markdown."""
+    head = "| row | parameters | ids per note | CPU minutes | corrected nats per note | notes per CPU second |"
+    lines = [head, "|---" * 6 + "|"]
+    lines += [
+        f"| {row['name']} | {row['parameters'] / 1e6:.2f} M | {row['ids_per_note']:.2f} | {row['cpu_s'] / 60:.1f} "
+        f"| {row['corrected']:.3f} | {row['notes_per_cpu_s']:.0f} |"
+        for row in found
+    ]
+    commands = [f"* {row['name']}: `{row['command']}`" for row in found]
+    return "\n".join([*lines, "", *commands]) + "\n"
+
+
+def main() -> None:
+    """Train what is missing, judge, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("choices", type=Path, help="TOML file with the rows")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data sets")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the runs, one for each row")
+    parser.add_argument("--only", nargs="*", help="names of rows; all when not given")
+    parser.add_argument("--table", action="store_true", help="train nothing: the table of the rows that are there")
+    parser.add_argument("--output", type=Path, help="JSON with all figures")
+    arguments = parser.parse_args()
+    rows, notes = read_rows(arguments.choices)
+    rows = [row for row in rows if arguments.only is None or row.name in arguments.only]
+    done = []
+    for row in rows:
+        run = arguments.runs / row.name.replace(" ", "-")
+        if not (run / "spent.json").is_file():
+            if arguments.table:
+                continue
+            train(row, arguments.data, run, notes)
+        done.append((run, judge(row, arguments.data, run)))
+        sys.stderr.write(f"{row.name}: {done[-1][1]['corrected']:.3f} nats per note\n")
+    if arguments.table or arguments.output:
+        for (_, facts), rate in zip(done, speeds([run for run, _ in done]), strict=True):
+            facts["notes_per_cpu_s"] = rate
+        found = [facts for _, facts in done]
+        sys.stdout.write(table(found))
+        if arguments.output:
+            write_text(arguments.output, json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
