@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from tonada.errors import ConfigError, DataError
+from tonada.parts import PartReport, Parts, Shard
 
 if TYPE_CHECKING:
     from tonada.audio.corpus import AudioReport
     from tonada.symbolic.corpus import PrepareReport
+
+_UNLESS_GIVEN: Final = {"validation_share": 0.1, "test_share": 0.1, "seed": 0}
 
 
 def prepare(
@@ -31,9 +34,11 @@ def prepare(
     test_share: float = 0.1,
     seed: int = 0,
     jobs: int | None = None,
+    shard: str | None = None,
+    merge: Sequence[str | Path] = (),
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> PrepareReport | AudioReport:
+) -> PrepareReport | AudioReport | PartReport:
     """Turn MIDI files, or sound files, into a data set; the sources decide which, or ``tokenizer``, or ``transform``.
 
     Parameters
@@ -71,15 +76,20 @@ def prepare(
         Decides, with the work or recording, on its split.
     jobs
         Number of processes; as many as there are cores when None.
+    shard
+        "3/16": read every 16th file from the third on, and write a part of a data set.
+    merge
+        Put these parts together, all that there are: the very data set that one call without ``shard`` makes. They know
+        what was asked for; the sources are listed again, and not read.
     overwrite
-        Replace an existing data set.
+        Replace an existing data set, or part.
     progress
         Called with the number of files read, and of all files.
 
     Returns
     -------
-    PrepareReport or AudioReport
-        Totals of the splits, and the tables of what was left out and why.
+    PrepareReport or AudioReport or PartReport
+        Totals of the splits, and the tables of what was left out and why; of a part, how many files were read.
 
     Raises
     ------
@@ -96,6 +106,8 @@ def prepare(
     from tonada.config import apply_settings, to_mapping
 
     paths = [Path(source) for source in sources]
+    if not paths and not merge:
+        raise ConfigError("name what to prepare: folders, zips, files or tables; or parts, with --merge")
     for_notes = {
         "tokenizer": tokenizer,
         "composer": composer,
@@ -110,51 +122,62 @@ def prepare(
         "min-seconds": min_seconds,
         "gtzan-filter": gtzan_filter,
     }
+    common = {"validation_share": validation_share, "test_share": test_share, "seed": seed}
+    how: dict[str, Any] = {"jobs": jobs, "overwrite": overwrite, "progress": progress}
+    if merge:
+        given = {"set": settings, "shard": shard, **for_notes, **for_sound}
+        if paths or any(given.values()) or common != _UNLESS_GIVEN:
+            raise ConfigError("--merge takes sources and settings from the parts. Give it only -o, --jobs, --overwrite")
+        return _merge([Path(part) for part in merge], Path(output), how)
+    part = None if shard is None else Shard.parse(shard)
     if _is_sound(paths, tokenizer, transform):
-        from tonada.audio.corpus import prepare_audio
+        from tonada.audio.corpus import prepare_audio, read_audio_part
         from tonada.audio.corpus.preparation import MIN_S, SEGMENT_S
 
         _refuse(for_notes, "MIDI files", "sound")
         transform = transform or "waveform"
         config = apply_settings(registry.resolve("transform", transform).Config(), settings)
-        return prepare_audio(
-            paths,
-            Path(output),
-            transform=transform,
-            transform_config=to_mapping(config),
-            segment_s=SEGMENT_S if segment_seconds is None else segment_seconds,
-            min_s=MIN_S if min_seconds is None else min_seconds,
-            gtzan_filter=gtzan_filter,
-            validation_share=validation_share,
-            test_share=test_share,
-            seed=seed,
-            jobs=jobs,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    from tonada.symbolic.corpus import prepare_corpus
+        sound: dict[str, Any] = {
+            "transform": transform,
+            "transform_config": to_mapping(config),
+            "segment_s": SEGMENT_S if segment_seconds is None else segment_seconds,
+            "min_s": MIN_S if min_seconds is None else min_seconds,
+            "gtzan_filter": gtzan_filter,
+            **common,
+        }
+        if part is not None:
+            return read_audio_part(paths, Path(output), part, sound, **how)
+        return prepare_audio(paths, Path(output), **sound, **how)
+    from tonada.symbolic.corpus import prepare_corpus, read_corpus_part
     from tonada.symbolic.corpus.preparation import MIN_NOTES
 
     _refuse(for_sound, "sound", "MIDI files")
     tokenizer = tokenizer or "note"
     config = apply_settings(registry.resolve("tokenizer", tokenizer).Config(), settings)
-    return prepare_corpus(
-        paths,
-        Path(output),
-        tokenizer=tokenizer,
-        tokenizer_config=to_mapping(config),
-        composer=list(composer) or None,
-        title=title,
-        where=list(where),
-        split=split,
-        min_notes=MIN_NOTES if min_notes is None else min_notes,
-        validation_share=validation_share,
-        test_share=test_share,
-        seed=seed,
-        jobs=jobs,
-        overwrite=overwrite,
-        progress=progress,
-    )
+    notes: dict[str, Any] = {
+        "tokenizer": tokenizer,
+        "tokenizer_config": to_mapping(config),
+        "composer": list(composer) or None,
+        "title": title,
+        "where": list(where),
+        "split": split,
+        "min_notes": MIN_NOTES if min_notes is None else min_notes,
+        **common,
+    }
+    if part is not None:
+        return read_corpus_part(paths, Path(output), part, notes, **how)
+    return prepare_corpus(paths, Path(output), **notes, **how)
+
+
+def _merge(folders: Sequence[Path], output: Path, how: Mapping[str, Any]) -> PrepareReport | AudioReport:
+    """Put parts together."""
+    from tonada.audio.corpus import prepare_audio
+    from tonada.symbolic.corpus import prepare_corpus
+
+    parts = Parts(folders)
+    sources = [Path(source) for source in parts.request["sources"]]
+    make = prepare_audio if parts.kind == "sound" else prepare_corpus
+    return make(sources, output, **parts.request["settings"], **how, parts=parts)
 
 
 def _is_sound(sources: Sequence[Path], tokenizer: str | None, transform: str | None) -> bool:

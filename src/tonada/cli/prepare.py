@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from tonada.cli.output import Json, clock, print_json, print_table, progress_bar, say
+from tonada.cli.output import Json, clock, print_facts, print_json, print_table, progress_bar, say
 
 if TYPE_CHECKING:
     from tonada.audio.corpus import AudioReport
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    *sources: Annotated[Path, Parameter(required=True)],
+    *sources: Path,
     output: Annotated[Path, Parameter(alias="-o")],
     tokenizer: str | None = None,
     transform: str | None = None,
@@ -33,6 +33,8 @@ def prepare(
     test_share: float = 0.1,
     seed: int = 0,
     jobs: int | None = None,
+    shard: str | None = None,
+    merge: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = (),
     overwrite: bool = False,
     json: Json = False,
 ) -> None:
@@ -76,12 +78,17 @@ def prepare(
         Decides, with the work or recording, on its split.
     jobs
         Number of processes; as many as there are cores when not given.
+    shard
+        I/N: read every N-th file from the I-th on, and write part I of N to the output folder.
+    merge
+        Put these parts together: the data set that one machine would have made. They know sources and settings.
     overwrite
-        Replace an existing data set.
+        Replace an existing data set, or part.
     json
         Print JSON.
     """
     from tonada.api.preparation import prepare as make
+    from tonada.parts import PartReport
 
     with progress_bar("reading") as show:
         report = make(
@@ -102,6 +109,8 @@ def prepare(
             test_share=test_share,
             seed=seed,
             jobs=jobs,
+            shard=shard,
+            merge=merge,
             overwrite=overwrite,
             progress=lambda done, total: show(done, total, f"{done} of {total} files"),
         )
@@ -109,8 +118,12 @@ def prepare(
     if json:
         print_json({"report": report, "files": files})
         return
-    print_table(_totals(report))
-    print(_summary(report))
+    if isinstance(report, PartReport):
+        whole = f"{report.index} of {report.count}"
+        print_facts({"part": whole, "files": report.files, "of which skipped": report.skipped})
+    else:
+        print_table(_totals(report))
+        print(_summary(report))
     for path in files:
         print(path)
     names = ("skipped", "duplicates", "leakage", "warnings")

@@ -16,7 +16,7 @@ import pytest
 
 from sound_files import sound_bytes, write_sound
 from tonada.audio.clip import Clip
-from tonada.audio.corpus import AudioReport, preparation, prepare_audio, reading
+from tonada.audio.corpus import AudioReport, prepare_audio, reading
 from tonada.audio.transforms.mel import MelTransform
 from tonada.data import SPLITS, Dataset
 from tonada.errors import ConfigError, DataError, ResourceError, UnknownNameError
@@ -476,7 +476,7 @@ def test_a_header_that_promises_more_than_there_is(tmp_path: Path) -> None:
 
 def test_what_needs_no_processes_starts_none(genres: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("multiprocessing.get_context", None)  # calling it would fail
-    files = sorted((genres / "jazz").iterdir())[: preparation.POOL_FROM - 1]
+    files = sorted((genres / "jazz").iterdir())[: reading.POOL_FROM - 1]
     assert prepare_audio(files, tmp_path / "data", segment_s=1.0, jobs=4).tracks == 3
 
 

@@ -364,7 +364,7 @@ def test_a_folder_in_use_is_refused_before_anything_is_read(tmp_path: Path, monk
     music = write_pieces(tmp_path / "music", {"a.mid": 1})
     prepare_corpus([music], tmp_path / "data")
     before = contents(tmp_path / "data")
-    monkeypatch.setattr("tonada.symbolic.corpus.preparation.list_sources", None)
+    monkeypatch.setattr("tonada.symbolic.corpus.preparation.list_corpus", None)
     with pytest.raises(DataError, match="holds a prepared data set already"):
         prepare_corpus([music], tmp_path / "data")
     with pytest.raises(DataError, match="is no prepared data set"):

@@ -15,19 +15,21 @@ from numpy.typing import NDArray
 
 from tonada.audio.corpus.encoding import encode_all, spilled
 from tonada.audio.corpus.excerpts import Excerpt, Row, Taken
-from tonada.audio.corpus.gtzan import REASON, gtzan_number, is_faulty
-from tonada.audio.corpus.kind import AUDIO, label_of, track_of
+from tonada.audio.corpus.kind import label_of, track_of
+from tonada.audio.corpus.listing import check_settings, list_sounds, skipped_row
 from tonada.audio.corpus.matching import find_repeats
-from tonada.audio.corpus.reading import POOL_FROM, Reading, SegmentReader, build_transform, is_unscaled
+from tonada.audio.corpus.parts import readings_of
+from tonada.audio.corpus.reading import Reading, build_transform, is_unscaled, read_segments
 from tonada.audio.corpus.repeats import first_of_each, judge
 from tonada.audio.corpus.report import AudioReport, catalogue_row, label_rows, totals_of, warnings_of
 from tonada.audio.corpus.splits import assign
 from tonada.config import to_mapping
 from tonada.data import SPLITS, Piece, require_free, write_dataset
-from tonada.errors import ConfigError, DataError
+from tonada.errors import DataError
 from tonada.files import remove_stale_siblings, temporary_sibling, translated_errors
-from tonada.sources import SourceFile, list_sources
-from tonada.workers import available_cores, read_in_order
+from tonada.parts import Parts
+from tonada.sources import SourceFile
+from tonada.workers import available_cores
 
 SEGMENT_S = 5.0
 """Length of a segment, in seconds, unless the caller says otherwise."""
@@ -49,6 +51,7 @@ def prepare_audio(
     validation_share: float = 0.1,
     test_share: float = 0.1,
     overwrite: bool = False,
+    parts: Parts | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> AudioReport:
     """Turn sound files into a data set; the same input gives the same bytes, whatever the number of processes.
@@ -79,6 +82,8 @@ def prepare_audio(
         Shares of each label's seconds.
     overwrite
         Replace an existing data set.
+    parts
+        What reading the files gave, elsewhere; they are not read then.
     progress
         Called with the number of files read and of all files.
 
@@ -93,25 +98,10 @@ def prepare_audio(
     ResourceError
         The disk is full, or a process died.
     """
-    if not (validation_share >= 0 and test_share >= 0 and validation_share + test_share < 1):
-        raise ConfigError(f"validation and test shares must leave something; got {validation_share} and {test_share}")
-    if jobs is not None and jobs < 1:
-        raise ConfigError(f"jobs must be at least 1; got {jobs}")
-    if not 0.1 <= segment_s <= 3600 or not 0 < min_s <= 3600:
-        raise ConfigError(
-            f"segment_seconds must lie between 0.1 and 3600, min_seconds above 0; got {segment_s:g} and {min_s:g}"
-        )
+    check_settings(segment_s, min_s, jobs, (validation_share, test_share))
     config = to_mapping(build_transform(transform, transform_config or {}).config)
     require_free(folder, overwrite=overwrite)
-    listing = list_sources(list(sources), AUDIO)
-    if not listing.files:
-        raise DataError(sources[0] if sources else folder, "holds no sound file")
-    skipped: list[Row] = [dict(row) for row in listing.skipped]
-    files = [file for file in listing.files if not (gtzan_filter and is_faulty(file))]
-    if gtzan_filter and not any(gtzan_number(file) for file in listing.files):
-        raise ConfigError("--gtzan-filter: no file is named like those of GTZAN, blues.00000 … rock.00099")
-    skipped.extend(_skipped(file, REASON) for file in listing.files if gtzan_filter and is_faulty(file))
-
+    files, skipped = list_sounds(sources, gtzan_filter=gtzan_filter)
     with translated_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     remove_stale_siblings(folder, "tmp", "spill")
@@ -120,19 +110,16 @@ def prepare_audio(
     try:
         with translated_errors(folder):
             spill.mkdir()
-        readings = read_in_order(
-            files,
-            SegmentReader,
-            (transform, config, segment_s, min_s, spill),
-            jobs=workers,
-            pool_from=POOL_FROM,
-            progress=progress,
+        readings = (
+            read_segments(files, (transform, config, segment_s, min_s, spill), jobs=workers, progress=progress)
+            if parts is None
+            else readings_of(parts, files, progress)
         )
         taken: list[Taken] = []
         with closing(readings):
             for file, reading in zip(files, readings, strict=True):
                 if reading.reason:
-                    skipped.append(_skipped(file, reading.reason))
+                    skipped.append(skipped_row(file, reading.reason))
                 else:
                     taken.append(Taken(file, _excerpt(file, reading), reading))
         if not taken:
@@ -180,11 +167,11 @@ def _settle(
         skipped=[
             *skipped,
             *(
-                {**_skipped(taken[place].file, "the same sound as another"), "other": excerpts[other].name}
+                {**skipped_row(taken[place].file, "the same sound as another"), "other": excerpts[other].name}
                 for place, other in sorted(recurring.dropped.items())
             ),
             *(
-                {**_skipped(taken[place].file, "silent segment"), "start_s": round(start_s, 3)}
+                {**skipped_row(taken[place].file, "silent segment"), "start_s": round(start_s, 3)}
                 for place in places
                 for start_s in taken[place].reading.silent_s
             ),
@@ -257,10 +244,6 @@ def _excerpt(file: SourceFile, reading: Reading) -> Excerpt:
         seconds=reading.seconds,
         digest=reading.digest,
     )
-
-
-def _skipped(file: SourceFile, reason: str) -> Row:
-    return {"name": file.name, "collection": file.collection, "reason": reason}
 
 
 def _reasons(skipped: Sequence[Row]) -> str:

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from tonada.config import from_mapping
 from tonada.errors import ConfigError, DataError
 from tonada.files import translated_errors
 from tonada.sources import SourceFile, copy_file
+from tonada.workers import read_in_order
 
 FULL_SCALE = 32_767 / 32_768
 """Samples from this size on count as clipped: the largest that 16 bits hold."""
@@ -229,6 +230,34 @@ class SegmentReader:
             self._spill.write(array.data)
             self._spill.flush()
         return Stretch(spill=Path(self._spill.name).name, start=start, dtype=array.dtype.str, shape=array.shape)
+
+
+def read_segments(
+    files: Sequence[SourceFile],
+    arguments: tuple[str, Mapping[str, Any], float, float, Path],
+    *,
+    jobs: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Generator[Reading]:
+    """Read files, in their order.
+
+    Parameters
+    ----------
+    files
+        What to read.
+    arguments
+        Of `SegmentReader`.
+    jobs
+        Number of processes; 1 reads in this one.
+    progress
+        Called with the number of files read and of all files.
+
+    Raises
+    ------
+    ResourceError
+        A process died, most likely for want of memory.
+    """
+    return read_in_order(files, SegmentReader, arguments, jobs=jobs, pool_from=POOL_FROM, progress=progress)
 
 
 def build_transform(name: str, config: Mapping[str, Any]) -> Any:
