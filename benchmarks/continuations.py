@@ -7,7 +7,7 @@ validation pieces (the first, the middle and the last of the catalogue), held ag
 seed s is what ``tonada compose fur-elise --seed s`` makes.
 
 Two tables on stdout, as Markdown; ``--output FOLDER`` also writes them as JSON, and a piano roll and a MIDI file for
-each of the 32 continuations.
+each of the 32 continuations. The same at several temperatures, and beside counted baselines: ``temperatures.py``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from tonada.symbolic.evaluation.comparison import COMPARED, Comparison, compare_
 from tonada.symbolic.generation import generate
 from tonada.symbolic.lanes import StopRule
 from tonada.symbolic.midi import read_midi, write_midi
-from tonada.symbolic.models.gpt import GPT
+from tonada.symbolic.models.base import LanguageModel
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.prompts import take_prompt
 from tonada.symbolic.sampling import SamplingConfig
@@ -68,19 +68,37 @@ def melody_prompt() -> Prompt:
     return Prompt(name=MELODY, notes=taken.notes, join_s=taken.join_s, real=Notes.empty())
 
 
-def continuation(model: GPT, tokenizer: Tokenizer, prompt: Prompt, seed: int, temperature: float) -> Notes:
-    """Continue a prompt for thirty seconds, counted from its join, as variation 1 of ``compose``; without it."""
+def continuations(
+    model: LanguageModel, tokenizer: Tokenizer, prompt: Prompt, sampling: SamplingConfig, *, lanes: Sequence[int] = (1,)
+) -> list[Notes]:
+    """Continue a prompt for thirty seconds, counted from its join, as those variations of ``compose``; without it."""
     generation = generate(
         model,
         tokenizer,
         tokenizer.prompt_ids(prompt.notes),
         until=StopRule(max_seconds=CONTINUATION_S, allow_end=False),
-        sampling=SamplingConfig(seed=seed, temperature=temperature),
-        lanes=[1],
+        sampling=sampling,
+        lanes=lanes,
         prompt=prompt.notes,
         start_s=prompt.join_s,
     )
-    return generation.run()[0].alone()
+    return [made.alone() for made in generation.run()]
+
+
+def load(name: str) -> tuple[LanguageModel, Tokenizer]:
+    """Load a language model with its tokenizer, or leave with a word."""
+    loaded = load_model(find_model(name))
+    model, tokenizer = loaded.model, loaded.codec
+    if not isinstance(model, LanguageModel) or not isinstance(tokenizer, Tokenizer):
+        sys.exit(f"{name} makes no notes")
+    return model, tokenizer
+
+
+def write_whole(prompt: Prompt, made: Notes, path: Path) -> Notes:
+    """Write a prompt and its continuation as one MIDI file; give its notes."""
+    whole = Notes.concatenate(prompt.notes, made.shifted(prompt.join_s))
+    write_midi(Score.from_notes(whole), path)
+    return whole
 
 
 def ranges_table(comparison: Comparison) -> str:
@@ -117,15 +135,16 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=SamplingConfig().temperature)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    loaded = load_model(find_model(arguments.model))
-    model, tokenizer = loaded.model, loaded.codec
-    if not isinstance(model, GPT) or not isinstance(tokenizer, Tokenizer):
-        sys.exit(f"{arguments.model} makes no notes")
+    model, tokenizer = load(arguments.model)
+
+    def continued(prompt: Prompt, seed: int) -> Notes:
+        return continuations(model, tokenizer, prompt, SamplingConfig(seed=seed, temperature=arguments.temperature))[0]
+
     every = list(prompts(Dataset(arguments.data), tokenizer))
     chosen = every[:: arguments.every]
     made = []
     for prompt in chosen:
-        made.append(continuation(model, tokenizer, prompt, 1, arguments.temperature))
+        made.append(continued(prompt, 1))
         sys.stderr.write(f"\r{len(made)} of {len(chosen)} prompts")
     sys.stderr.write("\n")
     names = [prompt.name for prompt in chosen]
@@ -133,14 +152,13 @@ def main() -> None:
     shown = [melody_prompt(), every[0], every[len(every) // 2], every[-1]]
     found: dict[str, dict[str, list[float]]] = {}
     for number, prompt in enumerate(shown):
-        versions = [continuation(model, tokenizer, prompt, seed, arguments.temperature) for seed in SEEDS]
+        versions = [continued(prompt, seed) for seed in SEEDS]
         found[prompt.name] = {metric: list(values) for metric, values in describe_all(versions, COMPARED).items()}
         if arguments.output is not None:
             arguments.output.mkdir(parents=True, exist_ok=True)
             for seed, notes in zip(SEEDS, versions, strict=True):
-                whole = Notes.concatenate(prompt.notes, notes.shifted(prompt.join_s))
                 path = arguments.output / f"prompt-{number}-seed-{seed}"
-                write_midi(Score.from_notes(whole), path.with_suffix(".mid"))
+                whole = write_whole(prompt, notes, path.with_suffix(".mid"))
                 title = f"{prompt.name}, seed {seed}"
                 draw_roll(whole, path.with_suffix(".png"), continuation_from_s=prompt.join_s, title=title)
     first = ranges_table(comparison)

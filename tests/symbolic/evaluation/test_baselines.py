@@ -79,6 +79,16 @@ def test_probabilities_of_what_is_allowed_sum_to_one(name: str) -> None:
             assert hits.sum() == 1
 
 
+@pytest.mark.parametrize("name", BASELINES)
+def test_log_probabilities_are_those_of_the_scores(name: str) -> None:
+    baseline = fit(piece(60, 62, 60, 64, 72))[name]
+    targets = find_targets(TOKENIZER, piece(60, 61, 62, 60))
+    found = baseline.log_probabilities(targets.place, targets.previous)
+    assert found[np.arange(len(targets)), targets.token] == pytest.approx(-baseline.score(targets)[0], abs=1e-12)
+    assert np.exp(found).sum(axis=1) == pytest.approx(1.0, abs=1e-12)
+    assert np.array_equal(np.isfinite(found), allowed_ids(TOKENIZER)[targets.place])
+
+
 def test_what_may_stand_in_a_slot() -> None:
     allowed = allowed_ids(TOKENIZER)
     for place in range(4):

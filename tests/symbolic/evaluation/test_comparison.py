@@ -6,7 +6,7 @@ import math
 import pytest
 
 from tonada.errors import ConfigError, UnknownNameError
-from tonada.symbolic.evaluation.comparison import COMPARED, compare_continuations
+from tonada.symbolic.evaluation.comparison import COMPARED, compare_continuations, metric_names
 from tonada.symbolic.notes import Notes
 
 
@@ -96,3 +96,15 @@ def test_what_does_not_pair_up_is_an_error(real: int, generated: int, prompts: l
 def test_an_unknown_metric_is_an_error() -> None:
     with pytest.raises(UnknownNameError, match="polyphony_mean"):
         compare_continuations(REAL, REAL, metrics=["polyphony"])
+
+
+def test_harmony_is_compared_like_everything_else() -> None:
+    triad = Notes.from_rows([(0.0, 1.0, pitch, 64) for pitch in (60, 64, 67)])
+    (row,) = compare_continuations([triad] * 3, [triad, triad, held(1.0)], metrics=["three_note_share"]).metrics
+    assert (row.real_median, row.share_inside) == (1.0, 2 / 3)
+
+
+def test_every_metric_has_one_name() -> None:
+    names = metric_names()
+    assert len(set(names)) == len(names)
+    assert {"note_density_per_s", "consonance_share"} <= set(names)

@@ -78,7 +78,7 @@ class Baseline:
                 f"id {targets.token[first]} at position {targets.position[first]} cannot stand in the slot "
                 f"'{self._slots[targets.place[first]]}'; were the pieces made with another tokenizer?"
             )
-        row = _rows(self.name, targets, self._vocabulary)
+        row = self._row(targets.place, targets.previous)
         place, known = _find(self._rows, row)
         total = np.where(known, self._totals[place], 0)
         smallest = np.argmax(self._support, axis=1)[targets.place]
@@ -87,6 +87,29 @@ class Baseline:
         count = np.where(seen, self._counts[cell], 0)
         sizes = self._support.sum(axis=1)[targets.place]
         return np.log(total + sizes) - np.log(count + 1), favourite == targets.token
+
+    def log_probabilities(self, place: Ints, previous: Ints) -> Floats:
+        """Give the log-probabilities of every id in some contexts.
+
+        Parameters
+        ----------
+        place, previous
+            As in ``Targets``; int64 [K].
+
+        Returns
+        -------
+        ndarray
+            float64 [K, V], −∞ where the grammar does not allow an id in that place.
+        """
+        cells = self._row(place, previous)[:, None] * self._vocabulary + np.arange(self._vocabulary)
+        index, seen = _find(self._cells, cells)
+        support = self._support[place]
+        count = np.where(seen & support, self._counts[index], 0)
+        total = (count.sum(axis=1) + support.sum(axis=1))[:, None]
+        return np.where(support, np.log(count + 1) - np.log(total), -np.inf)
+
+    def _row(self, place: Ints, previous: Ints) -> Ints:
+        return _rows(self.name, place, previous, self._vocabulary)
 
 
 def fit_baselines(
@@ -113,7 +136,7 @@ def fit_baselines(
 
     def count() -> None:
         for name, (cells, counts) in tables.items():
-            rows = np.concatenate([_rows(name, targets, tokenizer.vocabulary_size) for targets in waiting])
+            rows = np.concatenate([_rows(name, t.place, t.previous, tokenizer.vocabulary_size) for t in waiting])
             tokens = np.concatenate([targets.token for targets in waiting])
             added, often = np.unique(rows * tokenizer.vocabulary_size + tokens, return_counts=True)
             merged, place = np.unique(np.concatenate([cells, added]), return_inverse=True)
@@ -156,9 +179,9 @@ def allowed_ids(tokenizer: Tokenizer) -> Bools:
     return allowed
 
 
-def _rows(name: BaselineName, targets: Targets, vocabulary: int) -> Ints:
-    """Give each target's context a number, int64 [K]: the place, and for the bigram the previous id."""
-    return targets.place * (vocabulary + 1) + (targets.previous + 1 if name == "bigram" else 0)
+def _rows(name: BaselineName, place: Ints, previous: Ints, vocabulary: int) -> Ints:
+    """Give each context a number, int64 [K]: the place, and for the bigram the previous id."""
+    return place * (vocabulary + 1) + (previous + 1 if name == "bigram" else 0)
 
 
 def _find(table: Ints, wanted: Ints) -> tuple[Ints, Bools]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from tonada.errors import ConfigError, UnknownNameError
 from tonada.jsontext import to_json
+from tonada.symbolic.evaluation.harmony import describe_harmony
 from tonada.symbolic.evaluation.metrics import describe
 from tonada.symbolic.notes import Floats, Notes
 
@@ -41,7 +42,7 @@ class MetricRow:
     Attributes
     ----------
     metric
-        Its name in ``describe``.
+        Its name in ``describe`` or ``describe_harmony``.
     real_low, real_median, real_high
         The 5 %, 50 % and 95 % quantiles of the real continuations that have a value, linearly interpolated.
     generated_median
@@ -118,14 +119,14 @@ def compare_continuations(
     prompts
         Names for the rows; "1", "2" … when None.
     metrics
-        Names in ``describe``.
+        Names in ``describe`` or ``describe_harmony``.
 
     Raises
     ------
     ConfigError
         There are no prompts, or not as many of one kind as of the other.
     UnknownNameError
-        A metric is not one of ``describe``; the nearest are offered.
+        A metric is none of theirs; the nearest are offered.
     """
     labels = [str(index + 1) for index in range(len(real))] if prompts is None else list(prompts)
     if not real or len(real) != len(generated) or len(labels) != len(real):
@@ -169,6 +170,11 @@ def compare_continuations(
     )
 
 
+def metric_names() -> tuple[str, ...]:
+    """Name every metric that can be compared: those of ``describe``, then those of ``describe_harmony``."""
+    return (*describe(Notes.empty()), *describe_harmony(Notes.empty()))
+
+
 def describe_all(pieces: Sequence[Notes], metrics: Sequence[str]) -> dict[str, Floats]:
     """Compute metrics of many pieces.
 
@@ -177,7 +183,7 @@ def describe_all(pieces: Sequence[Notes], metrics: Sequence[str]) -> dict[str, F
     pieces
         P of them.
     metrics
-        Names in ``describe``.
+        Names in ``describe`` or ``describe_harmony``.
 
     Returns
     -------
@@ -187,13 +193,13 @@ def describe_all(pieces: Sequence[Notes], metrics: Sequence[str]) -> dict[str, F
     Raises
     ------
     UnknownNameError
-        A metric is not one of ``describe``; the nearest are offered.
+        A metric is none of theirs; the nearest are offered.
     """
-    known = describe(Notes.empty())
+    known = metric_names()
     for metric in metrics:
         if metric not in known:
             raise UnknownNameError("metric", metric, known)
-    described = [describe(notes) for notes in pieces]
+    described = [describe(notes) | describe_harmony(notes) for notes in pieces]
     return {metric: np.array([values[metric] for values in described], dtype=np.float64) for metric in metrics}
 
 
