@@ -90,13 +90,13 @@ class Trainer:
         self.model, self.source, self.config, self.run, self.ranks = model, source, config, run, ranks
         self.tables, self.validate, self.observe, self.progress = tables, validate, observe, progress
         self.device = next(model.parameters()).device
+        if config.sharding == "fsdp" and not model.shardable:
+            raise ConfigError(f"sharding=fsdp is not for {type(model).__name__}. Leave it out: --set sharding=none")
         ranks.copy_from_first(model_tensors(model))
         self.precision = precision_of(config.precision, self.device.type)
         self.is_sharded = config.sharding == "fsdp" and ranks.size > 1
         self.scored = model  # what is validated and kept
         if self.is_sharded:
-            if not model.shardable:
-                raise ConfigError(f"sharding=fsdp is not for {type(model).__name__}. Leave it out: --set sharding=none")
             self.scored = copy.deepcopy(model) if ranks.is_first else model
             shard(model, self.device)
         self.groups = model.groups()
