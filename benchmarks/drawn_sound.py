@@ -223,7 +223,8 @@ def use_table(rows: Sequence[Mapping[str, Any]]) -> str:
 def verdicts(judgement: Judgement) -> str:
     """Say by how many figures our draws are closer to real music than each other set, and by which they are not.
 
-    Figures by which not even real clips are closer than the other set are told apart: those cannot tell the two.
+    Figures by which not even real clips of other tracks are closer than the other set cannot tell that set from music:
+    they are counted apart, and named.
     """
     lines = []
     ours = judgement.row(OURS).gaps()
@@ -240,7 +241,9 @@ def verdicts(judgement: Judgement) -> str:
         ]
         told = f"; not by {', '.join(behind)}" if behind else ""
         control = "control " if row.name in CONTROLS else ""
-        lines.append(f"* {control}{row.name}: closer by {sum(closer.values())} of {len(closer)}{told}")
+        able = [figure for figure in closer if figure not in blind]
+        counts = f"{sum(closer.values())} of {len(closer)}, and by {sum(closer[figure] for figure in able)} of the "
+        lines.append(f"* {control}{row.name}: closer by {counts}{len(able)} by which real clips are{told}")
     return "\n".join(lines)
 
 

@@ -148,6 +148,31 @@ def test_a_shipped_autoencoder(run: Path, tmp_path: Path, ship: Ship) -> None:
     }
 
 
+def test_a_model_of_two_stages(run: Path, tmp_path: Path, ship: Ship) -> None:
+    data, second, folder = tmp_path / "data", tmp_path / "second", tmp_path / "shipped" / "net"
+    settings = [setting for setting in SETTINGS if not setting.startswith("batch")]
+    train("vae/16x", data=data, output=second, settings=[*settings, "batch=3", "adversarial_weight=0.5"], init=run)
+    ship(second, "--draft")
+    shipped = load_tensors(folder / "model.safetensors")[0]
+    full = load_tensors(second / "model.safetensors")[0]
+    assert {name for name in full if name.startswith("discriminator.")} == full.keys() - shipped.keys() != set()
+    paths = []
+    for split in ("validation", "test"):
+        evaluate(folder, ref=data, split=split, output=tmp_path / split)
+        paths.append(tmp_path / split / "evaluation.json")
+    ship(second, *paths, "--first", run, "--first-cpu-minutes", "3")
+    card = (folder / "card.md").read_text()
+    commands = [line.strip() for line in card.splitlines() if line.startswith("    tonada train")]
+    assert [command.split()[2:7] for command in commands] == [
+        ["vae/16x", "-d", "DATA", "-o", "FIRST"],
+        ["vae/16x", "-d", "DATA", "-o", "RAW"],
+    ]
+    assert commands[1].endswith("--init FIRST")
+    assert card.index("4 optimizer steps of 2 crops") < card.index("4 optimizer steps of 3 crops")
+    assert "against a discriminator of spectra, weight 0.5" in card
+    assert f"| parameters | {show_model(run).parameters:,} |" in card
+
+
 def test_figures_of_other_weights_are_refused(run: Path, tmp_path: Path, ship: Ship) -> None:
     ship(run, "--draft")
     evaluate(run, ref=tmp_path / "data", output=tmp_path / "of-the-run")  # not rounded

@@ -45,6 +45,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the data set that the run was trained on")
     parser.add_argument("--comparison", type=Path, help="Markdown to put into the card")
     parser.add_argument("--cpu-minutes", type=float, help="processor time of the training, where it was measured")
+    parser.add_argument("--first", type=Path, help="the run whose weights the run began with")
+    parser.add_argument("--first-cpu-minutes", type=float, help="processor time of that one")
     parser.add_argument("--draft", action="store_true", help="no card yet: there are no figures of these weights")
     parser.add_argument("-o", "--output", type=Path, help="the shipped models' folder when not given")
     arguments = parser.parse_args()
@@ -71,6 +73,18 @@ def ship(arguments: argparse.Namespace) -> list[Path]:
     if arguments.draft:
         (folder / "card.md").unlink(missing_ok=True)  # figures of other weights
         return sorted(folder.iterdir())
+    first = None
+    if arguments.first is not None:
+        first = Shipment(
+            name=arguments.name,
+            folder=None,
+            run=arguments.first,
+            config=read_toml(arguments.first / "config.toml"),
+            dataset=dataset,
+            evaluations={},
+            comparison="",
+            cpu_minutes=arguments.first_cpu_minutes,
+        )
     shipment = Shipment(
         name=arguments.name,
         folder=folder,
@@ -80,6 +94,7 @@ def ship(arguments: argparse.Namespace) -> list[Path]:
         evaluations=read_evaluations(arguments.evaluations, folder, dataset),
         comparison=arguments.comparison.read_text("utf-8") if arguments.comparison else "",
         cpu_minutes=arguments.cpu_minutes,
+        first=first,
     )
     write_text(folder / "card.md", (sound if is_sound else notes).write_card(shipment))
     return sorted(folder.iterdir())

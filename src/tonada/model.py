@@ -79,5 +79,6 @@ class Model(nn.Module, ABC):
         return len(next(iter(batch.values())))
 
     def parameter_count(self) -> int:
-        """Count the weights, shared ones once."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        """Count the weights, shared ones once, without those that only training needs."""
+        needless = tuple(f"{part}." for part in self.training_only)
+        return sum(p.numel() for name, p in self.named_parameters() if not name.startswith(needless))

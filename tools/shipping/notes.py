@@ -105,7 +105,7 @@ def write_card(shipment: Shipment) -> str:
         dropped=(shipment.dataset.folder / "leakage.csv").read_text("utf-8").count("\n") - 1,
         train_sha256=shipment.shard_hashes,
         data_sha256=shipment.dataset.sha256,
-        train_command=shipment.train_command,
+        train_command=shipment.train_command(),
         steps=records[-1]["step"],
         best_step=shipment.best["step"],
         ids_per_step=ids_per_step,

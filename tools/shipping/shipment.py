@@ -38,16 +38,19 @@ class Shipment:
         Markdown to put into the card; may be empty.
     cpu_minutes
         Processor time of the training, where it was measured.
+    first
+        The stage that its weights began with, without a folder of its own; None where they began fresh.
     """
 
     name: str
-    folder: Path
+    folder: Path | None
     run: Path
     config: Mapping[str, Any]
     dataset: Dataset
     evaluations: Mapping[str, Mapping[str, Any]]
     comparison: str
     cpu_minutes: float | None
+    first: Shipment | None = None
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
@@ -67,6 +70,7 @@ class Shipment:
     @property
     def megabytes(self) -> float:
         """Size of the weights on disk."""
+        assert self.folder is not None  # a stage that did not ship is not weighed
         return (self.folder / "model.safetensors").stat().st_size / 1e6
 
     @cached_property
@@ -89,11 +93,10 @@ class Shipment:
             if key not in dictated and self.config[table][key] != value
         }
 
-    @property
-    def train_command(self) -> str:
-        """The command that trains it again."""
+    def train_command(self, run: str = "RUN") -> str:
+        """Give the command that trains it again, into a folder of this name."""
         settings = "".join(f" --set {key}={_toml(value)}" for key, value in self.changes(self.preset).items())
-        return f"tonada train {self.preset} -d DATA -o RUN{settings}"
+        return f"tonada train {self.preset} -d DATA -o {run}{settings}"
 
     @property
     def minutes(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from tonada.audio.latents.prior_files import FILE_NAME, load_prior, save_prior
 from tonada.audio.latents.priors import fit_prior
 from tonada.audio.latents.streaming import encode_whole
 from tonada.audio.metrics import METRICS
+from tonada.audio.models.base import AudioAutoencoder
 from tonada.data import Dataset
 from tonada.errors import CheckpointError
 from tonada.files import write_text
@@ -60,7 +62,7 @@ SHA-256 of its shards: {train_sha256};
 of the data set's manifest: `{data_sha256}`.
 
     tonada prepare {collections} --seed {prepare_seed} -o DATA
-    {train_command}
+    {train_commands}
     python tools/ship_model.py RUN --name {name} --data DATA --draft
     tonada evaluate {name} --ref DATA --split validation -o VALIDATION
     tonada evaluate {name} --ref DATA --split test -o TEST
@@ -68,15 +70,7 @@ of the data set's manifest: `{data_sha256}`.
 
 ## Training
 
-{steps:,} optimizer steps{asked} of {batch} crops of {crop_s:.2f} s: **{hours:.1f} hours of sound, {passes:.1f} passes**
-over the training split, in {minutes} on the CPU, seed {seed}.
-Optimizer `{optimizer}`, peak rate {learning_rate}, schedule `{schedule}`{falling},
-moving average of the weights {ema}, precision `{precision}`.
-{divergence}Crops were made softer by up to {gain_db:g} dB{flipped}.
-The weights are those with the best validation score, after step {best_step:,}, rounded to bf16. While it trained, the
-middles ({middle_s:.1f} s) of {clips} held-out segments were scored:
-
-{curve}
+{training}
 
 ## Figures
 
@@ -122,6 +116,17 @@ Changes: the clips were mixed to one channel, resampled and cut, and a network w
 files. Tonada's own code stays under Apache-2.0.
 """
 
+TRAINING = """\
+{steps:,} optimizer steps{asked} of {batch} crops of {crop_s:.2f} s: **{hours:.1f} hours of sound, {passes:.1f} passes**
+over the training split, in {minutes} on the CPU, seed {seed}.
+Optimizer `{optimizer}`, peak rate {learning_rate}, schedule `{schedule}`{falling},
+moving average of the weights {ema}, precision `{precision}`.
+{aims}Crops were made softer by up to {gain_db:g} dB{flipped}.
+The weights are those with the best validation score, after step {best_step:,}{rounded}. While it trained, the
+middles ({middle_s:.1f} s) of {clips} held-out segments were scored:
+
+{curve}"""
+
 HEADINGS = ("SI-SDR, dB", "STFT distance", "log-spectral distance, dB", "mel-cepstral distortion, dB")
 """Of the columns for the metrics, in the order of `METRICS`."""
 
@@ -152,14 +157,13 @@ def write_card(shipment: Shipment) -> str:
         sys.exit("name the json of two evaluations, that of the validation and that of the test split")
     found = {split: shipment.evaluations[split]["reconstruction"] for split in SPLITS}
     config, dataset = shipment.config, shipment.dataset
-    model, trainer, augmentation = (config[table] for table in ("model", "trainer", "augmentation"))
+    model = config["model"]
     network = load_autoencoder(shipment.folder, device="cpu").model
     train = [row for row in dataset.rows if row["split"] == "train"]
     works = works_of(train)
     weights = licence_of_weights(work.licence for work in works)
-    prepared, steps = dataset.manifest["prepare"], shipment.records[-1]["step"]
+    prepared = dataset.manifest["prepare"]
     samples = dataset.manifest["splits"]["train"]["items"]
-    seen = steps * trainer["batch"] * trainer["accumulate"] * augmentation["crop_samples"]
     labels = sorted({work.label for work in works})
     changed = [key for key in shipment.changes(shipment.preset) if key in model]
     return CARD.format(
@@ -192,25 +196,8 @@ def write_card(shipment: Shipment) -> str:
         data_sha256=dataset.sha256,
         collections=" ".join(prepared["collections"]),
         prepare_seed=prepared["seed"],
-        train_command=shipment.train_command,
-        steps=steps,
-        best_step=shipment.best["step"],
-        crop_s=augmentation["crop_samples"] / network.sample_rate,
-        hours=seen / network.sample_rate / 3600,
-        passes=seen / samples,
-        minutes=shipment.minutes,
-        **{
-            name: trainer[name]
-            for name in ("batch", "seed", "optimizer", "learning_rate", "schedule", "ema", "precision")
-        },
-        divergence=_divergence(model),
-        gain_db=augmentation["gain_db"],
-        flipped=", and every second one turned in polarity" if augmentation["flip"] else "",
-        asked="" if steps == trainer["steps"] else f", of {trainer['steps']:,} that were asked for,",
-        falling=f" (falling over the last {trainer['decay_share']:.0%})" if trainer["schedule"] == "trapezoid" else "",
-        middle_s=VALIDATION_SAMPLES / network.sample_rate,
-        clips=min(VALIDATION_CLIPS, dataset.manifest["splits"]["validation"]["pieces"]),
-        curve=_curve(shipment),
+        train_commands="\n    ".join(_commands(shipment)),
+        training=_training(shipment, network),
         computed_in=found["test"]["precision"],
         figures=_figures(found),
         label_figures=_label_figures(found),
@@ -221,6 +208,55 @@ def write_card(shipment: Shipment) -> str:
         attribution=ATTRIBUTION,
         rights=rights_table(works),
         reading=reading(works),
+    )
+
+
+def _commands(shipment: Shipment) -> list[str]:
+    """Give the commands that train it again, one for each stage, and the one that equalises it."""
+    first = [] if shipment.first is None else [shipment.first.train_command("FIRST")]
+    init = "" if shipment.first is None else " --init FIRST"
+    return [*first, shipment.train_command("RAW") + init, "python tools/equalise_run.py RAW -d DATA -o RUN"]
+
+
+def _training(shipment: Shipment, network: AudioAutoencoder) -> str:
+    """Tell how it was trained, in one stage or in two."""
+    if shipment.first is not None:
+        first, then = _training(shipment.first, network), _training(replace(shipment, first=None), network)
+        return f"### First stage\n\n{first}\n\n### Second stage, from those weights\n\n{then}"
+    config, dataset = shipment.config, shipment.dataset
+    model, trainer, augmentation = (config[table] for table in ("model", "trainer", "augmentation"))
+    steps, samples = shipment.records[-1]["step"], dataset.manifest["splits"]["train"]["items"]
+    seen = steps * trainer["batch"] * trainer["accumulate"] * augmentation["crop_samples"]
+    return TRAINING.format(
+        steps=steps,
+        best_step=shipment.best["step"],
+        rounded="" if shipment.folder is None else ", equalised, rounded to bf16",
+        crop_s=augmentation["crop_samples"] / network.sample_rate,
+        hours=seen / network.sample_rate / 3600,
+        passes=seen / samples,
+        minutes=shipment.minutes,
+        **{
+            name: trainer[name]
+            for name in ("batch", "seed", "optimizer", "learning_rate", "schedule", "ema", "precision")
+        },
+        aims=_divergence(model) + _opponent(model),
+        gain_db=augmentation["gain_db"],
+        flipped=", and every second one turned in polarity" if augmentation["flip"] else "",
+        asked="" if steps == trainer["steps"] else f", of {trainer['steps']:,} that were asked for,",
+        falling=f" (falling over the last {trainer['decay_share']:.0%})" if trainer["schedule"] == "trapezoid" else "",
+        middle_s=VALIDATION_SAMPLES / network.sample_rate,
+        clips=min(VALIDATION_CLIPS, dataset.manifest["splits"]["validation"]["pieces"]),
+        curve=_curve(shipment),
+    )
+
+
+def _opponent(model: Mapping[str, Any]) -> str:
+    if not model.get("adversarial_weight"):
+        return ""
+    since = f"from step {model['adversarial_from']:,} on" if model["adversarial_from"] else "all the time"
+    return (
+        f"The encoder stood still {since}, and the decoder learned against a discriminator of spectra, weight "
+        f"{model['adversarial_weight']:g}.\n"
     )
 
 
