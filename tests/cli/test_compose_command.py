@@ -246,13 +246,13 @@ def test_ctrl_c_keeps_what_there_is_and_it_can_be_replayed(
 def test_ctrl_c_before_anything(piece: Path, compose: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from tonada.api.composer import Composer
 
-    prompt = Composer.prompt
+    prompt = Composer.task
 
     def pressed(self: Composer, path: Path | None) -> Any:
         signal.raise_signal(signal.SIGINT)
         return prompt(self, path)
 
-    monkeypatch.setattr(Composer, "prompt", pressed)
+    monkeypatch.setattr(Composer, "task", pressed)
     outcome = compose(piece)
     assert (outcome.code, outcome.out) == (130, "")
     assert not Path("out").exists()

@@ -11,7 +11,8 @@ import torch
 
 from tonada import registry
 from tonada.errors import CheckpointError, ConfigError
-from tonada.symbolic.generation import Generation, generate, window_start
+from tonada.symbolic.generation import Generation, generate
+from tonada.symbolic.rereading import window_start
 from tonada.symbolic.lanes import IDS_PER_NOTE, IDS_PER_SECOND, Continuation, StopRule
 from tonada.symbolic.models.gpt import GPT, GPTConfig
 from tonada.symbolic.notes import Notes

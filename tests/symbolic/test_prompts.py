@@ -12,7 +12,7 @@ from midi_files import PIECE, control, midi_file, note_off, note_on, pedal, temp
 from tonada.symbolic.midi import read_midi_bytes
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
-from tonada.symbolic.prompts import nothing, take_prompt
+from tonada.symbolic.prompts import nothing, part_for_keeping, take_prompt
 from tonada.symbolic.score import SUSTAIN, Score
 
 
@@ -26,6 +26,7 @@ def quarters(count: int, *, quarter_us: int = 500_000) -> Score:
     return score(midi_file(track((0, tempo(quarter_us)), *events)))
 
 
+QUARTERS = [event for _ in range(4) for event in ((0, note_on(60)), (480, note_off(60)))]
 NEW = Notes.from_rows([(4.25, 0.5, 72, 80), (4.5, 0.25, 74, 80)])
 
 
@@ -53,6 +54,20 @@ def test_a_cut_by_bars_follows_meter_and_tempo() -> None:
     longer = score(PIECE).extended(Notes.from_rows([(1.75, 0.1, 61, 60), (2.25, 0.1, 62, 60)]))
     assert [take_prompt(longer, bars=bars).join_s for bars in (1, 2, 3)] == [1.25, 2.0, 2.25]
     assert [int(take_prompt(longer, bars=bars).notes.pitch[-1]) for bars in (1, 2, 3)] == [36, 61, 62]
+
+
+def test_what_follows_a_prompt_is_there_to_be_kept() -> None:
+    two_tempi = score(midi_file(track((0, tempo(500_000)), *QUARTERS, (0, tempo(250_000)), *QUARTERS)))
+    kept = part_for_keeping(two_tempi, seconds=1.2)
+    assert kept.notes.onset_s.tolist() == [0.0, 0.5, 1.0]
+    assert kept.rest.onset_s.tolist() == [1.5, 2.0, 2.25, 2.5, 2.75]
+    assert kept.join_s == 1.2
+    assert kept.score.tempo_map.bpm.tolist() == [120.0, 240.0]  # to the end, not to the cut
+    alone = part_for_keeping(two_tempi)
+    assert (len(alone.notes), len(alone.rest), alone.join_s) == (0, 8, 0.0)
+    assert alone.score.count_notes() == 0
+    whole = part_for_keeping(two_tempi, seconds=99.0)
+    assert (len(whole.notes), len(whole.rest)) == (8, 0)
 
 
 def test_lengths_in_seconds_and_bars() -> None:

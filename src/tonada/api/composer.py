@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from tonada.api.settings import ComposeSettings
 from tonada.api.sidecars import Origin, write_sidecar
+from tonada.api.wishes import wished_arrangement, wished_conditions
 from tonada.api.writing import all_or_none, write_score
 from tonada.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from tonada.symbolic.arranging import Arrangement
     from tonada.symbolic.lanes import Continuation
     from tonada.symbolic.models.base import LanguageModel
     from tonada.symbolic.notes import Notes
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from tonada.symbolic.score import Score
     from tonada.symbolic.tokenizers.base import Tokenizer
 
+EARLIEST_END, LATEST_END = 0.75, 1.25
+"""When a piece that is to end may: so much of the length that is asked for must be over, and there it is stopped."""
 FROM_NOTHING = "new"
 """Stem of what is made from nothing."""
 
@@ -71,6 +75,22 @@ class Heard:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """What is to be made.
+
+    Attributes
+    ----------
+    prompt
+        What is continued.
+    arrangement
+        What is kept of what follows it; None where nothing is.
+    """
+
+    prompt: Prompt
+    arrangement: Arrangement | None = None
+
+
 class Composer:
     """A loaded model with what it is asked.
 
@@ -117,33 +137,41 @@ class Composer:
         self.tokenizer: Tokenizer = loaded.codec
         self.folder = loaded.folder
         self.name = loaded.folder.resolve().name
+        self.conditions = wished_conditions(settings, loaded, loaded.codec.conditions)
 
-    def prompt(self, path: Path | None) -> Prompt:
-        """Read and cut the file that is to be continued; None gives the prompt that holds nothing.
+    def task(self, path: Path | None) -> Task:
+        """Read and cut the file that is to be continued, or of which something is kept; None for nothing at all.
 
         Raises
         ------
         DataError
-            It cannot be read, or has no notes before the cut.
+            It cannot be read, has no notes before the cut, or something is to be kept and cannot be.
+        ConfigError
+            Something is to be kept, and there is no file.
         """
         from tonada.symbolic.midi import read_midi
-        from tonada.symbolic.prompts import nothing, take_prompt
+        from tonada.symbolic.prompts import nothing, part_for_keeping, take_prompt
 
+        keep = self.settings.keep
         if path is None:
-            return nothing()
+            if keep is not None:
+                raise ConfigError(f"keep={keep} needs a file: there is nothing to keep anything of")
+            return Task(prompt=nothing())
         score = read_midi(path)
         if reason := score.why_silent:
             raise DataError(path, f"{reason}, so there is nothing to continue")
         seconds, bars = self.settings.prompt_seconds, self.settings.prompt_bars
-        prompt = take_prompt(score, seconds=seconds, bars=bars)
-        if not len(prompt.notes):
+        prompt = (take_prompt if keep is None else part_for_keeping)(score, seconds=seconds, bars=bars)
+        if keep is not None and not len(prompt.rest):
+            raise DataError(path, f"no notes after the prompt, so there is no {keep} to keep. Take a shorter prompt")
+        if not len(prompt.notes) and not (seconds is None and bars is None):
             where = f"{seconds:g} seconds" if seconds is not None else f"{bars} bars"
             raise DataError(path, f"no notes in its first {where}. Take a longer prompt")
-        return prompt
+        return Task(prompt=prompt, arrangement=wished_arrangement(self.settings, self.tokenizer, prompt, path))
 
     def continuations(
         self,
-        prompt: Prompt,
+        task: Task,
         *,
         stop: Callable[[], bool] | None = None,
         listen: Callable[[Heard], None] | None = None,
@@ -152,8 +180,8 @@ class Composer:
 
         Parameters
         ----------
-        prompt
-            From ``prompt``.
+        task
+            From ``task``.
         stop
             Asked before every id; all variations end when it says True.
         listen
@@ -162,21 +190,33 @@ class Composer:
         from tonada.symbolic.generation import generate
         from tonada.symbolic.lanes import StopRule
 
-        settings = self.settings
+        settings, prompt, arrangement = self.settings, task.prompt, task.arrangement
         end_s = prompt.end_s(seconds=settings.length_s, bars=settings.bars)
         length_s = None if settings.notes is not None else end_s - prompt.join_s
+        prompt_ids = self.tokenizer.prompt_ids(prompt.notes)
+        aimed = settings.notes
+        if arrangement is not None:
+            until = StopRule(max_ids=arrangement.constraint.count_ids(prompt_ids))
+            length_s, aimed = None, len(arrangement)
+        elif settings.ending and length_s is not None:
+            until = StopRule(max_seconds=LATEST_END * length_s, min_seconds=EARLIEST_END * length_s)
+        else:
+            # What is asked for is the length that comes out: a model that finds the piece over would give nothing.
+            until = StopRule(max_notes=settings.notes, max_seconds=length_s, allow_end=False)
         lanes = range(1, settings.variations + 1)
         generation = generate(
             self.model,
             self.tokenizer,
-            self.tokenizer.prompt_ids(prompt.notes),
-            # What is asked for is the length that comes out: a model that finds the piece over would give nothing.
-            until=StopRule(max_notes=settings.notes, max_seconds=length_s, allow_end=False),
+            prompt_ids,
+            until=until,
             sampling=self.sampling,
             lanes=lanes,
             prompt=prompt.notes,
             start_s=prompt.join_s,
             interrupt=stop,
+            conditions=self.conditions,
+            length_s=length_s if settings.ending else None,
+            constraint=None if arrangement is None else arrangement.constraint,
         )
         shares, notes, longest_s = dict.fromkeys(lanes, 0.0), dict.fromkeys(lanes, 0), 0.0
         for event in generation:
@@ -187,24 +227,25 @@ class Composer:
                 seconds = event.note[0] - prompt.join_s
                 longest_s = max(longest_s, seconds)
                 if length_s is not None:
-                    shares[event.lane] = max(0.0, seconds / length_s)
-                elif settings.notes is not None:
-                    shares[event.lane] = notes[event.lane] / settings.notes
+                    shares[event.lane] = min(1.0, max(0.0, seconds / length_s))
+                elif aimed is not None:
+                    shares[event.lane] = notes[event.lane] / aimed
             if listen is not None:
                 listen(Heard(share=sum(shares.values()) / len(shares), notes=notes, seconds=longest_s))
-        return generation.results()
+        results = generation.results()
+        if arrangement is None:
+            return results
+        return [replace(one, notes=arrangement.notes(prompt_ids, one.ids)) for one in results]
 
-    def finish(
-        self, source: Path | None, prompt: Prompt, continuation: Continuation, target: Path | None
-    ) -> Composition:
+    def finish(self, source: Path | None, task: Task, continuation: Continuation, target: Path | None) -> Composition:
         """Join prompt and continuation, and write the files, all of them or none.
 
         Parameters
         ----------
         source
             The file that was continued.
-        prompt
-            From ``prompt``.
+        task
+            From ``task``.
         continuation
             From ``continuations``.
         target
@@ -217,7 +258,7 @@ class Composer:
         ResourceError
             The disk is full.
         """
-        settings, notes = self.settings, continuation.notes
+        settings, prompt, notes = self.settings, task.prompt, continuation.notes
         blamed, interrupted = source or Path(FROM_NOTHING), continuation.reason == "interrupted"
         if not len(notes):
             why = "stopped before its first note" if interrupted else "got no notes: ask for more, or another --seed"

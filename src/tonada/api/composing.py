@@ -99,7 +99,7 @@ def compose_each(
             return
         composer = composer or Composer(settings)  # only once there is something to continue
         try:
-            prompt = composer.prompt(path)
+            task = composer.task(path)
         except DataError as error:
             yield Failure(name=str(path), error=error)
             continue
@@ -109,12 +109,12 @@ def compose_each(
                 share, notes = (before + heard.share) / len(paths), sum(heard.notes.values())
                 progress(ComposeProgress(name=name, share=share, notes=notes, seconds=heard.seconds))
 
-        made = composer.continuations(prompt, stop=stop, listen=listen)
+        made = composer.continuations(task, stop=stop, listen=listen)
         for continuation in made:
             stem_of_variation = f"{stem}_{composer.name}_{continuation.lane}"
             target = None if output is None else Path(output) / stem_of_variation
             try:
-                yield composer.finish(path, prompt, continuation, target)
+                yield composer.finish(path, task, continuation, target)
             except DataError as error:
                 yield Failure(name=str(path or FROM_NOTHING), error=error)
         if any(continuation.reason == "interrupted" for continuation in made):

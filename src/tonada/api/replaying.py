@@ -80,7 +80,7 @@ def replay(
         if Path(output).resolve() == told.path.parent.resolve():
             raise DataError(output, "would replace what is to be compared. Choose another folder with -o")
     composer = Composer(settings)
-    prompt = composer.prompt(source)
+    task = composer.task(source)
     steps, most = 0, int(record["ids"])
 
     def stop() -> bool:
@@ -95,13 +95,13 @@ def replay(
             share = min(1.0, steps / most)
             progress(ComposeProgress(name=record["name"], share=share, notes=notes, seconds=heard.seconds))
 
-    made = composer.continuations(prompt, stop=stop, listen=listen)
+    made = composer.continuations(task, stop=stop, listen=listen)
     if steps <= most and any(one.reason == "interrupted" for one in made):
         raise KeyboardInterrupt
     continuation = next(one for one in made if one.lane == record["variation"])
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary if output is None else output) / record["name"]
-        files = composer.finish(source, prompt, continuation, target).files
+        files = composer.finish(source, task, continuation, target).files
         new = {file.name: file_sha256(file) for file in files}
     outcome = [*_changes("ids", {"ids": record["ids_sha256"]}, {"ids": ids_sha256(continuation.ids)})]
     outcome += _changes("file", record["files"], new)

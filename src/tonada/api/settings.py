@@ -21,8 +21,53 @@ DEFAULT_SECONDS = 30.0
 """Length of a continuation when none is asked for."""
 
 
+KEPT = ("rhythm", "melody", "chords")
+"""What of a file can be kept while the rest is made anew."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class ComposeSettings:
+class Wishes:
+    """What a composition shall be like, where the model was trained with such conditions, and what is to be kept."""
+
+    composer: str | None = None
+    """Whose music it shall be like: a composer the model knows by name, or other."""
+    period: str | None = None
+    """Of which kind: baroque, classical, romantic, impressionist, ragtime …"""
+    key: str | None = None
+    """In which key, such as "Bb major" or "c# minor"."""
+    tempo: str | None = None
+    """How fast the beat is: in quarter notes per minute, or very slow, slow, moderate, fast, very fast."""
+    density: str | None = None
+    """How many notes there are: in notes per second, or very sparse, sparse, medium, dense, very dense."""
+    ending: bool = False
+    """Let the piece come to its end when the length is nearly over; the model is told how far off that is."""
+    keep: str | None = None
+    """Keep this of the file, and make the rest anew: rhythm, melody (chords come under it) or chords (times do)."""
+    voices: int | None = None
+    """Notes of each chord under a melody that is kept, its own among them; 3 when not given."""
+
+    def __post_init__(self) -> None:
+        """Check what excludes each other.
+
+        Raises
+        ------
+        ConfigError
+            Two settings exclude each other, or a number is out of range.
+        UnknownNameError
+            Nothing of this name can be kept.
+        """
+        if self.keep is not None and self.keep not in KEPT:
+            raise UnknownNameError("thing to keep", self.keep, KEPT)
+        if self.voices is not None and self.keep != "melody":
+            raise ConfigError("voices are put under a melody: give keep=melody too")
+        if self.voices is not None and not 2 <= self.voices <= 10:
+            raise ConfigError(f"voices must lie in 2 to 10; got {self.voices}")
+        if self.ending and self.keep is not None:
+            raise ConfigError(f"give only one of ending and keep: with keep={self.keep} the file says when the end is")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposeSettings(Wishes):
     """Settings of a composition; each field has its sentence below."""
 
     model: str = NOTES_MODEL
@@ -81,11 +126,16 @@ class ComposeSettings:
                     raise ConfigError(f"{name} must be more than 0 and less than 1000000; got {getattr(self, name)}")
         if not 1 <= self.variations <= 64:
             raise ConfigError(f"variations must lie in 1 to 64; got {self.variations}")
+        if self.ending and self.notes is not None:
+            raise ConfigError("give only one of ending and notes: an end is planned in seconds or bars")
         check_formats(self.formats, COMPOSE_FORMATS)
+        super().__post_init__()
 
     @property
     def length_s(self) -> float | None:
-        """Seconds of continuation that are asked for, None if the length is in bars or notes."""
+        """Seconds of continuation that are asked for; None if they follow from bars, notes or what is kept."""
+        if self.keep is not None:
+            return self.seconds
         return DEFAULT_SECONDS if self.seconds is self.bars is self.notes is None else self.seconds
 
 

@@ -73,6 +73,7 @@ class Describer:
         catalogue: Sequence[Mapping[str, str]],
     ) -> None:
         self._tokenizer, self._pieces, self._catalogue = tokenizer, pieces, catalogue
+        self._onset_ids, self._shift_ms = tokenizer.slot_values(0)
         self._facts = cache(self._find_facts)
 
     def describe(
@@ -116,8 +117,8 @@ class Describer:
             return conditions.name_of("tempo", float(bpm) / variation["stretch"]) if bpm else None
         if kind == "density":
             first = int(np.argmax(self._tokenizer.slot_of[ids[:2]] == 0))
-            later, span_ms = self._tokenizer.count_shifts(ids[first + 1 :])
-            density = notes_per_second(later + 1, span_ms / 1000)
+            later = np.bincount(ids[first + 1 :], minlength=self._tokenizer.vocabulary_size)[self._onset_ids]
+            density = notes_per_second(int(later.sum()) + 1, int(later @ self._shift_ms) / 1000)
             return None if density is None else conditions.name_of("density", density)
         # The shift at the start itself led here, and is not to come.
         facts = self._facts(piece)

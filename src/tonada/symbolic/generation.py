@@ -13,7 +13,7 @@ trained model that is one id in two hundred thousand in float32, and one in thir
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
@@ -21,10 +21,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from tonada.errors import ConfigError
+from tonada.symbolic.constraints import Follower, SlotConstraint
 from tonada.symbolic.lanes import Continuation, Event, Lane, StopRule
 from tonada.symbolic.models.base import Cache, LanguageModel
 from tonada.symbolic.notes import Notes
-from tonada.symbolic.sampling import SamplingConfig, Uniforms, sample, without
+from tonada.symbolic.rereading import Rereading
+from tonada.symbolic.sampling import SamplingConfig, Uniforms, sample
 from tonada.symbolic.tokenizers.base import Tokenizer
 from tonada.symbolic.tokenizers.grammar import Grammar
 
@@ -40,6 +42,9 @@ def generate(
     prompt: Notes | None = None,
     start_s: float | None = None,
     interrupt: Callable[[], bool] | None = None,
+    conditions: Mapping[str, str] | None = None,
+    length_s: float | None = None,
+    constraint: SlotConstraint | None = None,
 ) -> Generation:
     """Continue a prompt; nothing is computed until the result is iterated.
 
@@ -65,6 +70,12 @@ def generate(
         From where the continuation's seconds count, in seconds of the piece; None for where the prompt's ids end.
     interrupt
         Asked before every id; when it says True the generation ends, and what there is stays.
+    conditions
+        Kind → name: what the model is told; see ``Rereading``. A prompt that begins with conditions needs none.
+    length_s
+        How long the continuation shall be: the model is told how far off the end is. When it ends, ``until`` says.
+    constraint
+        What is given of the notes that follow the prompt; after them nothing is.
 
     Returns
     -------
@@ -74,8 +85,8 @@ def generate(
     Raises
     ------
     ConfigError
-        The prompt holds no ids or ids that the tokenizer has not, the model has another vocabulary, or lanes is no
-        positive number and no list of different numbers.
+        The prompt holds no ids or ids that the tokenizer has not, the model has another vocabulary, lanes is no
+        positive number and no list of different numbers, or the tokenizer does not know a condition.
     """
     numbers = list(range(lanes)) if isinstance(lanes, int) else list(lanes)
     if not numbers or len(set(numbers)) < len(numbers):
@@ -96,37 +107,21 @@ def generate(
             f"{tokenizer.vocabulary_size}. Take the tokenizer that the model was trained with"
         )
     sampling = sampling or SamplingConfig()
+    rereading = Rereading(tokenizer, model.config.context, conditions, length_s)
     made = [
-        Lane(number, tokenizer, given.tolist(), prompt=prompt, start_s=start_s, until=until, sampling=sampling)
+        Lane(
+            number,
+            tokenizer,
+            given.tolist(),
+            prompt=prompt,
+            start_s=start_s,
+            until=until,
+            sampling=sampling,
+            follower=None if constraint is None else Follower(constraint, given, prompt),
+        )
         for number in numbers
     ]
-    return Generation(model, tokenizer, sampling, interrupt, made)
-
-
-def window_start(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> int:
-    """Give the position from which on ids are read when all do not fit.
-
-    Parameters
-    ----------
-    tokenizer
-        Of the ids.
-    ids
-        A piece so far.
-    context
-        Of the model.
-
-    Returns
-    -------
-    int
-        0 where all fit; else the first note's beginning in the last half of the context, or the beginning of that half
-        where no note begins in it.
-    """
-    if len(ids) <= context:
-        return 0
-    half = len(ids) - max(1, context // 2)
-    starts = tokenizer.window_starts(np.array(ids, dtype=np.uint16))
-    later = starts[starts >= half]
-    return int(later[0]) if len(later) else half
+    return Generation(model, tokenizer, sampling, interrupt, made, rereading)
 
 
 class Generation(Iterator[Event]):
@@ -141,6 +136,8 @@ class Generation(Iterator[Event]):
         As for ``generate``.
     lanes
         What is made, all with the same prompt.
+    rereading
+        What of it the model reads.
     """
 
     def __init__(
@@ -150,9 +147,10 @@ class Generation(Iterator[Event]):
         sampling: SamplingConfig,
         interrupt: Callable[[], bool] | None,
         lanes: list[Lane],
+        rereading: Rereading,
     ) -> None:
         self._model, self._tokenizer, self._lanes = model, tokenizer, lanes
-        self._sampling, self._interrupt = sampling, interrupt
+        self._sampling, self._interrupt, self._rereading = sampling, interrupt, rereading
         self._prompt_ids = list(lanes[0].ids)
         self._events = self._run()
 
@@ -195,14 +193,14 @@ class Generation(Iterator[Event]):
         grammar = self._tokenizer.grammar(1)
         grammar.prime(np.array(self._prompt_ids))
         grammar.select([0] * len(lanes))
-        window = self._prompt_ids[window_start(self._tokenizer, self._prompt_ids, model.config.context) :]
+        window = self._rereading.window(lanes[0])
         cache = model.start_cache(1)
         logits = _read(model, np.array([window]), cache)
         if len(lanes) > 1:
             cache = cache.selected([0] * len(lanes))
         return _Group(
             model,
-            self._tokenizer,
+            self._rereading,
             list(lanes),
             cache=cache,
             grammar=grammar,
@@ -218,7 +216,7 @@ class _Group:
     def __init__(
         self,
         model: LanguageModel,
-        tokenizer: Tokenizer,
+        rereading: Rereading,
         lanes: list[Lane],
         *,
         cache: Cache,
@@ -227,7 +225,7 @@ class _Group:
         logits: NDArray[np.float32],
         sampling: SamplingConfig,
     ) -> None:
-        self._model, self._tokenizer, self._lanes = model, tokenizer, lanes
+        self._model, self._rereading, self._lanes = model, rereading, lanes
         self._cache, self._grammar, self._uniforms = cache, grammar, uniforms
         self._logits, self._sampling = logits, sampling
         self._position = 0
@@ -236,8 +234,7 @@ class _Group:
         """Give every lane its next id."""
         allowed = self._grammar.allowed()
         for index, lane in enumerate(self._lanes):
-            if banned := lane.banned():
-                allowed[index] = without(allowed[index], banned)
+            allowed[index] = lane.permit(allowed[index])
         self._chosen = sample(self._logits, allowed, self._sampling, self._uniforms.at(self._position))
         self._position += 1
         self._grammar.advance(self._chosen)
@@ -255,7 +252,7 @@ class _Group:
             self._logits = _read(self._model, self._chosen[:, None], self._cache)
             return [self]
 
-        windows = [lane.ids[window_start(self._tokenizer, lane.ids, self._cache.capacity) :] for lane in self._lanes]
+        windows = [self._rereading.window(lane) for lane in self._lanes]
         by_length: dict[int, list[int]] = {}
         for index, window in enumerate(windows):
             by_length.setdefault(len(window), []).append(index)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonada.errors import ConfigError
+from tonada.symbolic.constraints import Follower
 from tonada.symbolic.notes import Notes
-from tonada.symbolic.sampling import RepeatGuard, SamplingConfig
+from tonada.symbolic.sampling import RepeatGuard, SamplingConfig, without
 from tonada.symbolic.tokenizers.base import Row, Tokenizer
 
 Reason = Literal["end", "length", "interrupted"]
@@ -121,6 +122,8 @@ class Lane:
         When it ends.
     sampling
         Says what is counted to limit repetition.
+    follower
+        Of what is given of its notes, None where nothing is.
     """
 
     def __init__(
@@ -133,17 +136,19 @@ class Lane:
         start_s: float | None,
         until: StopRule,
         sampling: SamplingConfig,
+        follower: Follower | None = None,
     ) -> None:
-        self.number = number
+        self.number, self._follower = number, follower
         self.reason: Reason | None = None
         self.ids, self._prompt_length = list(prompt_ids), len(prompt_ids)
         self._end_id, self._until, self._most_ids = tokenizer.end_id, until, until.most_ids
         self._stream = tokenizer.stream()
         for token in prompt_ids:
             self._stream.push(token)
-        self._offset_s = 0.0
+        self.offset_s = 0.0
+        """What a time that ids decode to lacks to a time of the piece."""
         if prompt is not None and len(prompt):
-            self._offset_s = float(prompt.onset_s[-1] - tokenizer.decode_notes(prompt_ids).onset_s[-1])
+            self.offset_s = float(prompt.onset_s[-1] - tokenizer.decode_notes(prompt_ids).onset_s[-1])
         self.start_s = self.time_s if start_s is None else start_s
         self._end_s = float("inf") if until.max_seconds is None else self.start_s + until.max_seconds
         self._end_from_s = self.start_s + until.min_seconds
@@ -156,14 +161,20 @@ class Lane:
     @property
     def time_s(self) -> float:
         """Where the ids have come to, in seconds of the piece: no later note begins earlier."""
-        return self._stream.time_s + self._offset_s
+        return self._stream.time_s + self.offset_s
 
-    def banned(self) -> list[int]:
-        """Give the ids that may not come next: the end before its time, what would repeat a passage too often."""
+    def permit(self, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Give what is left of the ids that a grammar allows, bool ``[V]``.
+
+        Without what does not fit what is given, without the end before its time, and without what would repeat a
+        passage too often.
+        """
+        if self._follower is not None:
+            allowed = self._follower.permit(allowed)
         banned = self._guard.banned() if self._guard else []
         if self._end_id is not None and not (self._until.allow_end and self.time_s >= self._end_from_s):
             banned.append(self._end_id)
-        return banned
+        return without(allowed, banned) if banned else allowed
 
     def push(self, token: int) -> list[Event]:
         """Take the next id; give what came of it."""
@@ -171,6 +182,8 @@ class Lane:
         self.ids.append(token)
         if self._guard:
             self._guard.push(token)
+        if self._follower is not None:
+            self._follower.push(token)
         events = self._keep(rows)
         if token == self._end_id:
             return events + self.finish("end")
@@ -208,7 +221,7 @@ class Lane:
     def _keep(self, rows: list[Row]) -> list[Event]:
         events = []
         for onset_s, duration_s, pitch, velocity in rows:
-            row = (onset_s + self._offset_s, duration_s, pitch, velocity)
+            row = (onset_s + self.offset_s, duration_s, pitch, velocity)
             if row[0] < self._end_s and len(self._rows) != self._until.max_notes:
                 self._rows.append(row)
                 events.append(Event(lane=self.number, note=row))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,11 +35,14 @@ class Prompt:
         Its notes with the pedal folded in.
     join_s
         Where the continuation's time begins to count: at the cut, or at the last onset of a piece that is taken whole.
+    rest
+        What the piece goes on with after the cut, the pedal folded in.
     """
 
     score: Score
     notes: Notes
     join_s: float
+    rest: Notes = field(default_factory=Notes.empty)
 
     def end_s(self, *, seconds: float | None = None, bars: int | None = None) -> float:
         """Give when a continuation of this length ends; infinity without a length.
@@ -56,7 +60,7 @@ class Prompt:
             lines = BarLines(self.score)
             first = lines.first_from(int(self.score.tempo_map.ticks(self.join_s)))
             return float(self.score.tempo_map.seconds(lines.tick(first + bars)))
-        return float("inf")
+        return math.inf
 
     def joined(self, continuation: Notes) -> Score:
         """Give the prompt as it is with the continuation on a track of its own.
@@ -124,7 +128,7 @@ def take_prompt(score: Score, *, seconds: float | None = None, bars: int | None 
     bars
         Take so many bars from its beginning. Without either the piece is taken whole.
     """
-    cut_s = float("inf")
+    cut_s = math.inf
     if seconds is not None:
         cut_s = seconds
     elif bars is not None:
@@ -134,6 +138,26 @@ def take_prompt(score: Score, *, seconds: float | None = None, bars: int | None 
     notes = fold_pedal(prompt)
     last_onset_s = float(notes.onset_s[-1]) if len(notes) else 0.0
     return Prompt(score=prompt, notes=notes, join_s=last_onset_s if whole else cut_s)
+
+
+def part_for_keeping(score: Score, *, seconds: float | None = None, bars: int | None = None) -> Prompt:
+    """Cut a piece of whose rest something is to be kept: its tempo map and meters hold to the end.
+
+    Parameters
+    ----------
+    score
+        The whole piece.
+    seconds, bars
+        What of it is a prompt, and stays as it is: nothing without either, else as for ``take_prompt``.
+    """
+    prompt = take_prompt(score, seconds=0.0 if seconds is bars is None else seconds, bars=bars)
+    if prompt.score is score:
+        return prompt
+    return replace(
+        prompt,
+        score=replace(prompt.score, tempo_map=score.tempo_map, meters=score.meters),
+        rest=fold_pedal(score).between(prompt.join_s, math.inf),
+    )
 
 
 def nothing() -> Prompt:

@@ -188,11 +188,28 @@ def test_a_kind_without_names_does_not_exist() -> None:
         tokenizer.encode_notes(Notes.empty(), conditions={"length": "ending"})
 
 
-def test_shifts_are_counted() -> None:
-    ids = NOTE.encode_notes(Notes.from_rows([(0.5, 0.5, 60, 64), (1.25, 0.5, 62, 64), (1.26, 0.1, 64, 64)]))
-    assert NOTE.count_shifts(ids) == (3, 1260)
-    assert NOTE.count_shifts(ids[2:]) == (2, 760)
-    assert NOTE.count_shifts(ids[:1]) == (0, 0)
+def test_slots_say_what_their_ids_stand_for() -> None:
+    (onsets, shift_ms), (pitches, pitch), (velocities, velocity), (durations, duration_ms) = map(
+        NOTE.slot_values, range(4)
+    )
+    assert (onsets[0], pitches[0], velocities[0], durations[0]) == (ONSET, PITCH, VELOCITY, DURATION)
+    assert durations[-1] == NOTE.vocabulary_size - 1
+    assert (shift_ms[:3].tolist(), shift_ms[100], duration_ms[:2].tolist()) == ([0, 10, 20], 1000, [10, 20])
+    assert (pitch.tolist(), velocity[:2].tolist()) == (list(range(128)), [2, 6])
+
+
+def test_ids_of_notes_as_they_are() -> None:
+    rows = [(0.5, 0.2, 60, 64), (0.502, 9.0, 60, 64), (1.0, 0.0, 60, 127)]
+    order, ids = NOTE.note_ids(Notes.from_rows(rows))
+    assert order.tolist() == [0, 1, 2]
+    # What encode_notes would drop (two of a pitch on a step) and shorten (to the next onset) is there, and whole.
+    assert (ids - [ONSET, PITCH, VELOCITY, DURATION])[:, :3].tolist() == [[50, 60, 15], [0, 60, 15], [50, 60, 31]]
+    assert NOTE.decode_notes(ids[1:2].reshape(-1)).duration_s == pytest.approx(9.0, rel=0.05)
+    later = NOTE.note_ids(Notes.from_rows(rows), after_s=0.3)[1]
+    assert (later[0, 0] - ONSET, later[1:].tolist()) == (20, ids[1:].tolist())
+    assert NOTE.note_ids(Notes.from_rows(rows), after_s=2.0)[1][0, 0] == ONSET
+    apart = Notes.from_rows([(0.3 * i, 0.2, 60 + i, 64) for i in range(9)])
+    assert np.array_equal(NOTE.note_ids(apart)[1].reshape(-1), NOTE.encode_notes(apart, begin=False, end=False))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
@@ -86,6 +87,22 @@ class Conditions:
                 raise UnknownNameError(kind, name, self.names[kind])
         return [self._ids[kind, conditions[kind]] for kind in CONDITIONS if kind in conditions]
 
+    def find(self, kind: str, text: str) -> str:
+        """Find the name that somebody means: in any case, without accents, a key by any of its spellings.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such kind or name; the nearest are offered.
+        """
+        if kind not in self.names:
+            raise UnknownNameError("condition", kind, self.names)
+        fold = _folded_key if kind == "key" else _folded
+        for name in self.names[kind]:
+            if fold(name) == fold(text):
+                return name
+        raise UnknownNameError(kind, text, self.names[kind])
+
     def __contains__(self, token: int) -> bool:
         """Tell whether an id is a condition."""
         return self._first_id <= token < self._first_id + len(self)
@@ -119,3 +136,16 @@ def parse_key(name: str) -> tuple[int, str]:
     """Read "F# minor" as (6, "minor"): the pitch class of its tonic, and its mode."""
     tonic, _, mode = name.partition(" ")
     return (_NATURALS[tonic[0]] + tonic.count("#") - tonic.count("b")) % 12, mode
+
+
+def _folded(text: str) -> str:
+    """Take case, accents and superfluous spaces from a name."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(letter for letter in letters if not unicodedata.combining(letter)).split())
+
+
+def _folded_key(text: str) -> str | tuple[int, str]:
+    """Read "b-flat Minor" or "A# minor" as (10, "minor"); what is no key stays a text."""
+    plain = re.sub(r"[- ]?(flat|sharp)\b", lambda found: {"flat": "b", "sharp": "#"}[found[1]], _folded(text))
+    name = plain[:1].upper() + plain[1:]
+    return parse_key(name) if _KEY.fullmatch(name) else name

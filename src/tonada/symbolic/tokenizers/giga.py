@@ -21,6 +21,8 @@ from tonada.symbolic.tokenizers.grammar import TableGrammar
 _SEPARATOR = 127
 _LONGEST = 126
 _ONSET_MS, _DURATION_MS = 16, 32
+_SLOTS = ((_SEPARATOR, _SEPARATOR, 1), (0, _LONGEST, _ONSET_MS), (1, _LONGEST, _DURATION_MS), (1, _LONGEST, 1))
+"""The first and the last id of each slot, and what one more stands for."""
 _FIXED_VELOCITY = 90
 _HAIR_MS = 1e-6
 """Added before rounding down, so that 32 ms are 32 ms whatever the rounding of seconds; ticks are far longer."""
@@ -55,6 +57,7 @@ class GigaTokenizer(Tokenizer):
     Config = GigaConfig
     config: GigaConfig
     ticks_per_quarter = ties.TICKS_PER_QUARTER
+    chords_fall = True
 
     def __init__(self, config: GigaConfig | None = None) -> None:
         super().__init__(config)
@@ -78,6 +81,19 @@ class GigaTokenizer(Tokenizer):
     def encode_notes(self, notes: Notes, *, begin: bool = True, end: bool = True) -> Ids:
         """Turn notes into ids; uint16 [4 N]. ``begin`` and ``end`` have no effect: the scheme has no such ids."""
         return _encode_ms(*self._times_ms(notes), notes.pitch)
+
+    def note_ids(self, notes: Notes, *, after_s: float | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the ids of each note, ties by pitch descending; see ``Tokenizer.note_ids``."""
+        onset_ms, duration_ms = self._times_ms(notes)
+        start_ms = None if after_s is None else after_s * 1000
+        ids = _encode_ms(onset_ms, duration_ms, notes.pitch, start_ms=start_ms)
+        return _order(onset_ms, notes.pitch), ids.reshape(-1, 4).astype(np.int64)
+
+    def slot_values(self, slot: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the ids of a slot, and what they stand for; see ``Tokenizer.slot_values``."""
+        low, high, unit = _SLOTS[slot]
+        ids = np.arange(low, high + 1)
+        return ids, ids * unit
 
     def decode_notes(self, ids: ArrayLike) -> Notes:
         """Turn any ids into notes: what stands between separators, where that is exactly three ids."""
@@ -236,16 +252,21 @@ def _encode_ms(
     start_ms: float | None = None,
 ) -> Ids:
     """Turn columns [N] into ids; the first shift counts from ``start_ms``, from the first onset when None."""
-    order = np.lexsort((-pitch, onset_ms))
+    order = _order(onset_ms, pitch)
     unit = np.floor((onset_ms[order] + _HAIR_MS) / _ONSET_MS).astype(np.int64)
     duration = np.floor((duration_ms[order] + _HAIR_MS) / _DURATION_MS).astype(np.int64)
-    before = unit[:1] if start_ms is None else int(start_ms) // _ONSET_MS
+    before = unit[:1] if start_ms is None else int((start_ms + _HAIR_MS) // _ONSET_MS)
     group = np.empty((len(order), 4), dtype=np.uint16)
     group[:, 0] = _SEPARATOR
-    group[:, 1] = np.minimum(np.diff(unit, prepend=before), _LONGEST)
+    group[:, 1] = np.clip(np.diff(unit, prepend=before), 0, _LONGEST)
     group[:, 2] = np.clip(duration, 1, _LONGEST)
     group[:, 3] = np.clip(pitch[order], 1, _LONGEST)
     return group.reshape(-1)
+
+
+def _order(onset_ms: NDArray[np.float64], pitch: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sort by onset, ties by pitch descending; int64 [N]."""
+    return np.lexsort((-pitch, onset_ms))
 
 
 def _rounded_ms(score: Score, track: Track) -> NDArray[np.float64]:

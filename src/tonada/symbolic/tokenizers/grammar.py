@@ -6,6 +6,7 @@ Axes: B lanes (pieces that are generated side by side), V vocabulary, T position
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,3 +78,43 @@ class TableGrammar(Grammar):
         """Keep the states of these lanes."""
         self._state = self._state[np.asarray(lanes, dtype=np.int64)]
         self.batch = len(self._state)
+
+
+class Rules(NamedTuple):
+    """The tables of a ``TableGrammar``, and the state that it starts in."""
+
+    masks: NDArray[np.bool_]
+    next_state: NDArray[np.int16]
+    start: int
+
+
+def write_rules(slot_of: NDArray[np.uint8], *, pad_id: int, begin_id: int, end_id: int) -> Rules:
+    """Write the rules of notes that are whole groups of slots: begin, then groups, the end where a note could begin.
+
+    Conditions are understood wherever they stand, and never allowed: they are said, not made up.
+
+    Parameters
+    ----------
+    slot_of
+        The slot of each id, the number of slots for those in none; uint8 [V].
+    pad_id, begin_id, end_id
+        Ids in no slot; any other such id is a condition.
+    """
+    slots = int(slot_of.max())
+    over, start = slots, slots + 1  # states after those that wait for a slot
+    masks = np.zeros((start + 1, len(slot_of)), dtype=np.bool_)
+    for slot in range(slots):
+        masks[slot] = slot_of == slot
+    masks[start] = masks[0]
+    masks[start, begin_id] = True
+    masks[0, end_id] = True
+    masks[over, pad_id] = True
+
+    # What begins, says or does not fit is no part of a note, so the next note is waited for.
+    next_state = np.zeros(masks.shape, dtype=np.int16)
+    next_state[:, slot_of == 0] = 1 % slots
+    for slot in range(1, slots):
+        next_state[slot, slot_of == slot] = (slot + 1) % slots
+    next_state[:, pad_id] = np.arange(len(masks))
+    next_state[:, end_id] = over
+    return Rules(masks, next_state, start)

@@ -14,17 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tonada.errors import ConfigError
-from tonada.symbolic.notes import Notes
+from tonada.symbolic.notes import Ints, Notes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.score import Score
 from tonada.symbolic.tokenizers.base import REFERENCE_MS, Ids, Tokenizer
 from tonada.symbolic.tokenizers.bins import TimeBins, steps_to_repeat, whole_steps
 from tonada.symbolic.tokenizers.conditions import COMPOSERS, DENSITIES, KEYS, LENGTHS, STYLES, TEMPOS, Conditions
-from tonada.symbolic.tokenizers.grammar import TableGrammar
+from tonada.symbolic.tokenizers.grammar import Rules, TableGrammar, write_rules
 from tonada.symbolic.tokenizers.streams import GroupStream
 
-_OVER, _START = 4, 5
-"""States of the grammar after the four slots."""
 _BOUNDS = (("tempos", "tempo_bounds_bpm"), ("densities", "density_bounds"), ("lengths", "length_bounds_s"))
 """Fields of the config that name parts of a scale, and those that say where the parts end."""
 
@@ -186,20 +184,25 @@ class NoteTokenizer(Tokenizer):
         order = np.argsort(place, kind="stable")
         place = place[order]
         order = order[np.append(place[1:] != place[:-1], True)] if len(place) else order
-        pitch = notes.pitch[order]
-        shift = self._onsets.find(np.diff(step[order], prepend=0))
-        duration = self._durations.find(self._steps(notes.duration_s[order]))
-        decoded = np.cumsum(self._onsets.value[shift])
-        duration = np.minimum(duration, self._durations.find_below(steps_to_repeat(decoded, pitch)))
-        group = ids[len(prefix) : len(prefix) + 4 * len(order)].reshape(-1, 4)
-        group[:, 0] = self._first[0] + shift
-        group[:, 1] = self._first[1] + pitch
-        group[:, 2] = self._first[2] + (notes.velocity[order] - 1) // self.config.velocity_step
-        group[:, 3] = self._first[3] + duration
+        group = self._group(notes, order, step, before=0)
+        decoded = np.cumsum(self._value[group[:, 0]])
+        longest = self._durations.find_below(steps_to_repeat(decoded, notes.pitch[order]))
+        group[:, 3] = np.minimum(group[:, 3], self._first[3] + longest)
+        ids[len(prefix) : len(prefix) + 4 * len(order)] = group.reshape(-1)
         length = len(prefix) + 4 * len(order)
         if end:
             ids[length] = self.end_id
         return ids[: length + end]
+
+    def note_ids(self, notes: Notes, *, after_s: float | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the ids of each note as it is, in the order of the notes; see ``Tokenizer.note_ids``."""
+        step, order = self._steps(notes.onset_s), np.arange(len(notes))
+        return order, self._group(notes, order, step, before=int(self._steps(np.array([after_s or 0.0]))[0]))
+
+    def slot_values(self, slot: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the ids of a slot, and what they stand for; see ``Tokenizer.slot_values``."""
+        ids = np.flatnonzero(self.slot_of == slot)
+        return ids, self._value[ids] * (self.config.step_ms if slot in (0, 3) else 1)
 
     def decode_notes(self, ids: ArrayLike) -> Notes:
         """Turn any ids into notes: those groups of four that are onset, pitch, velocity and duration in this order."""
@@ -249,22 +252,30 @@ class NoteTokenizer(Tokenizer):
         starts = np.flatnonzero(self.slot_of[np.asarray(ids)] == 0)
         return starts if len(starts) and starts[0] == 0 else np.concatenate((np.zeros(1, dtype=np.int64), starts))
 
-    def count_shifts(self, ids: ArrayLike) -> tuple[int, int]:
-        """Give how many onset ids there are among ids, and what their shifts add up to, in milliseconds."""
-        onsets = np.bincount(np.asarray(ids), minlength=self.vocabulary_size)[self._first[0] : self._first[1]]
-        return int(onsets.sum()), int(onsets @ self._onsets.value) * self.config.step_ms
-
     def grammar(self, batch: int) -> TableGrammar:
-        """Give the rules: begin, then groups of four; the end only where a note could begin.
-
-        Conditions are understood wherever they stand, and never allowed: they are said, not made up.
-        """
-        masks, next_state = self._rules
-        return TableGrammar(batch, masks=masks, next_state=next_state, start=_START)
+        """Give the rules; see ``tonada.symbolic.tokenizers.grammar.write_rules``."""
+        masks, next_state, start = self._rules
+        return TableGrammar(batch, masks=masks, next_state=next_state, start=start)
 
     def stream(self, *, start_s: float = 0.0) -> GroupStream:
         """Give a decoder for ids that come one by one: a note is finished by its duration."""
         return GroupStream(self.slot_of, self._value, self.config.step_ms, start_s, self.farthest_s)
+
+    def _group(self, notes: Notes, order: Ints, step: Ints, *, before: int) -> Ints:
+        """Write notes in an order; ``step`` [N] are their onsets, ``before`` that of the note before the first."""
+        shift = np.maximum(np.diff(step[order], prepend=before), 0)
+        columns = (
+            self._onsets.find(shift),
+            notes.pitch[order],
+            (notes.velocity[order] - 1) // self.config.velocity_step,
+            self._durations.find(self._steps(notes.duration_s[order])),
+        )
+        group: Ints = np.stack(columns, axis=1) + np.array(self._first)
+        return group
+
+    @cached_property
+    def _rules(self) -> Rules:
+        return write_rules(self.slot_of, pad_id=self.pad_id, begin_id=self.begin_id, end_id=self.end_id)
 
     def _steps(self, times_s: NDArray[np.float64]) -> NDArray[np.int64]:
         return whole_steps(times_s, self.config.step_ms, farthest_s=self.farthest_s)
@@ -285,23 +296,3 @@ class NoteTokenizer(Tokenizer):
             whole &= slot[position : position + count] == position
         groups: NDArray[np.int64] = known[np.flatnonzero(whole)[:, None] + np.arange(4)]
         return groups
-
-    @cached_property
-    def _rules(self) -> tuple[NDArray[np.bool_], NDArray[np.int16]]:
-        """Build masks and next states; states: the four slots, over, start."""
-        masks = np.zeros((_START + 1, self.vocabulary_size), dtype=np.bool_)
-        for slot in range(4):
-            masks[slot] = self.slot_of == slot
-        masks[_START] = masks[0]
-        masks[_START, self.begin_id] = True
-        masks[0, self.end_id] = True
-        masks[_OVER, self.pad_id] = True
-
-        # What begins, says or does not fit is no part of a note, so the next note is waited for.
-        next_state = np.zeros(masks.shape, dtype=np.int16)
-        next_state[:, self.slot_of == 0] = 1
-        for slot in range(1, 4):
-            next_state[slot, self.slot_of == slot] = (slot + 1) % 4
-        next_state[:, self.pad_id] = np.arange(len(masks))
-        next_state[:, self.end_id] = _OVER
-        return masks, next_state
