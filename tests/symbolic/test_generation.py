@@ -12,12 +12,14 @@ import torch
 from tonada import registry
 from tonada.errors import CheckpointError, ConfigError
 from tonada.symbolic.generation import Generation, generate
-from tonada.symbolic.rereading import window_start
 from tonada.symbolic.lanes import IDS_PER_NOTE, IDS_PER_SECOND, Continuation, StopRule
+from tonada.symbolic.models.base import LanguageModel
 from tonada.symbolic.models.gpt import GPT, GPTConfig
+from tonada.symbolic.models.nested import Nested, NestedConfig
 from tonada.symbolic.notes import Notes
+from tonada.symbolic.rereading import window_start
 from tonada.symbolic.sampling import SamplingConfig, Uniforms, sample
-from tonada.symbolic.tokenizers.base import Tokenizer
+from tonada.symbolic.tokenizers.base import Tokenizer, slot_starts
 from tonada.symbolic.tokenizers.note import NoteTokenizer
 
 CONTEXT = 32
@@ -59,7 +61,7 @@ def assert_equal(one: Continuation, other: Continuation) -> None:
 
 
 def plainly(
-    model: GPT, tokenizer: Tokenizer, prompt: np.ndarray, *, lane: int, count: int, sampling: SamplingConfig
+    model: LanguageModel, tokenizer: Tokenizer, prompt: np.ndarray, *, lane: int, count: int, sampling: SamplingConfig
 ) -> list[int]:
     """Sample without cache, batch or views: every id from a forward pass over the window that counts."""
     ids, start = prompt.tolist(), 0
@@ -100,6 +102,22 @@ def test_every_kind_of_position_goes_beyond_the_context(positions: str) -> None:
     (made,) = generate(model, tokenizer, prompt, until=until, sampling=sampling).run()
     assert made.ids.tolist() == plainly(model, tokenizer, prompt, lane=0, count=100, sampling=sampling)
     assert len(made.ids) > CONTEXT
+
+
+@pytest.mark.parametrize("notes_in_prompt", [0, 3, 60])
+def test_a_model_of_one_step_per_note_goes_beyond_the_context(notes_in_prompt: int) -> None:
+    tokenizer, count = NoteTokenizer(), 130
+    sizes = {"vocabulary": tokenizer.vocabulary_size, "slot_starts": slot_starts(tokenizer), "context": CONTEXT}
+    model = Nested(NestedConfig(**sizes, width=16, blocks=2, heads=2)).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    notes = Notes.from_rows([(0.2 * i, 0.5, 40 + i, 30 + i) for i in range(notes_in_prompt)])
+    prompt, sampling = tokenizer.prompt_ids(notes), SamplingConfig(seed=3, temperature=1.2, top_k=50, top_p=0.97)
+    made = generate(model, tokenizer, prompt, until=StopRule(max_ids=count), sampling=sampling, lanes=3).run()
+    for lane, continuation in enumerate(made):
+        expected = plainly(model, tokenizer, prompt, lane=lane, count=count, sampling=sampling)
+        assert continuation.ids.tolist() == expected
+    assert max(len(continuation.ids) for continuation in made) > 2 * CONTEXT
 
 
 @every_tokenizer
