@@ -54,11 +54,33 @@ def test_in_bfloat16_the_error_is_one_of_rounding() -> None:
     assert 0.0 < float(error.norm() / exact.norm()) < 0.015  # bfloat16 has 8 bits: 0.4 % a number
 
 
-def test_it_is_taken_while_training_in_bfloat16_without_cache_mask_or_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropout_takes_probabilities_away_and_scales_the_rest() -> None:
+    length = 16
+    queries, keys = (torch.randn(1, 2, length, length, dtype=torch.float64) for _ in range(2))
+    unit = torch.eye(length, dtype=torch.float64).expand(1, 2, length, length)  # the result is then the probabilities
+    whole, dropped = CausalAttention.apply(queries, keys, unit), CausalAttention.apply(queries, keys, unit, 0.25)
+    left = dropped != 0.0
+    torch.testing.assert_close(dropped, whole / 0.75 * left)
+    lower = torch.ones(length, length).tril().bool()
+    assert 0.6 < float(left[:, :, lower].double().mean()) < 0.9  # of 272, three in four; a standard deviation is 0.03
+
+
+def test_gradients_with_dropout_are_those_of_differences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(causal, "BLOCK", 3)
+
+    def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        torch.manual_seed(3)  # the same probabilities are dropped every time
+        result: Tensor = CausalAttention.apply(queries, keys, values, 0.4)
+        return result
+
+    assert torch.autograd.gradcheck(attend, heads(7))
+
+
+def test_where_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
 
-    def apply(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        taken.append(queries.dtype)
+    def apply(queries: Tensor, keys: Tensor, values: Tensor, dropout: float) -> Tensor:
+        taken.append((queries.dtype, dropout))
         return built_in(queries, keys, values)
 
     monkeypatch.setattr(CausalAttention, "apply", apply)
@@ -67,14 +89,16 @@ def test_it_is_taken_while_training_in_bfloat16_without_cache_mask_or_dropout(mo
     relative = CausalSelfAttention(24, 3, bias=False, dropout=0.0, relative_context=9)
     dropping = CausalSelfAttention(24, 3, bias=False, dropout=0.1)
     plain(x)
+    dropping.eval()(x)
     assert not taken
+    dropping.train()(x)
+    assert taken.pop() == (torch.float32, 0.1)
     with torch.autocast("cpu", torch.bfloat16):
         relative(x)
-        dropping(x)
         with torch.no_grad():
             plain(x)
+            dropping(x)
         assert not taken
         plain(x)
-        dropping.eval()(x)
-    assert taken == [torch.bfloat16] * 2
-    assert not suits(torch.zeros(1, 1, 1, 2, device="meta", dtype=torch.bfloat16))
+        assert taken.pop() == (torch.bfloat16, 0.0)
+    assert not suits(torch.zeros(1, 1, 1, 2, device="meta", dtype=torch.bfloat16), 0.1)

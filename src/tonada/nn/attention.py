@@ -254,8 +254,8 @@ class CausalSelfAttention(nn.Module):
             later = torch.ones(new, positions, dtype=torch.bool, device=x.device).triu(positions - new + 1)
             mask = (queries.new_zeros(new, positions) if mask is None else mask).masked_fill(later, float("-inf"))
         dropout = self.dropout if self.training else 0.0
-        if cache is None and mask is None and not dropout and suits(queries):
-            attended = CausalAttention.apply(queries, keys, values)  # type: ignore[no-untyped-call]
+        if cache is None and mask is None and suits(queries, dropout):
+            attended = CausalAttention.apply(queries, keys, values, dropout)  # type: ignore[no-untyped-call]
         else:
             attended = F.scaled_dot_product_attention(
                 queries, keys, values, attn_mask=mask, dropout_p=dropout, is_causal=mask is None and new > 1
