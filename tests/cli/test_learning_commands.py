@@ -397,6 +397,19 @@ def test_evaluate_with_another_tokenizer(music: Path, tiny_model: Path, tonada: 
     assert "tonada prepare --tokenizer note" in outcome.err
 
 
+def test_train_refuses_data_whose_ids_meant_something_else(prepared: Path, tonada: Run) -> None:
+    """Data that a tokenizer prepared before it had a setting: its ids would be read as others."""
+    path = prepared / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["codec"]["lengths"]
+    path.write_text(json.dumps(manifest))
+    outcome = tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", "--smoke")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.splitlines() == [
+        "tonada: data was prepared by a version without the setting lengths of 'note'. Prepare the data again"
+    ]
+
+
 # --- model, runs, config, doctor -----------------------------------------------------------------------------------
 
 

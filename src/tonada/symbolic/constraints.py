@@ -198,9 +198,10 @@ class Follower:
         low, high = self._constraint.low[note, slot], self._constraint.high[note, slot]
         within = (values >= low) & (values <= high)
         if not within.any():
-            return ids[[np.abs(values - (low if np.isfinite(low) else high)).argmin()]]
+            within[np.abs(values - (low if np.isfinite(low) else high)).argmin()] = True
+        found: Ints = ids[within]
         if slot != self._pitch:
-            return ids[within]
+            return found
         sounding = [pitch for pitch, end_s in self._sounding.items() if end_s > self._now_s + 1e-9]
         silent = within & ~np.isin(values, sounding)
         beyond = silent
@@ -210,5 +211,5 @@ class Follower:
             if choice.any():
                 found = ids[choice]
                 spare = max(1, len(found) - int(self._constraint.to_come[note]))
-                return found[-spare:] if self._falls else found[:spare]
-        return ids
+                break
+        return found[-spare:] if self._falls else found[:spare]

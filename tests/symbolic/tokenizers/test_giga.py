@@ -140,3 +140,20 @@ def test_training_blocks_are_rich_and_whole() -> None:
 def test_unknown_velocity_rules_are_errors() -> None:
     with pytest.raises(UnknownNameError, match="simulated"):
         config.from_mapping(GigaConfig, {"velocity": "simulate"})
+
+
+def test_ids_of_notes_as_they_are() -> None:
+    giga = GigaTokenizer()
+    notes = Notes.from_rows([(0.5, 0.5, 60, 64), (0.5, 0.1, 64, 64), (1.017, 9.0, 67, 64)])
+    order, ids = giga.note_ids(notes)
+    assert order.tolist() == [1, 0, 2]  # a chord from the highest to the lowest
+    assert ids.tolist() == [[127, 0, 3, 64], [127, 0, 15, 60], [127, 32, 126, 67]]
+    assert np.array_equal(ids.reshape(-1), giga.encode_notes(notes))
+    assert giga.note_ids(notes, after_s=0.34)[1][0].tolist() == [127, 10, 3, 64]
+    assert giga.note_ids(notes, after_s=0.7)[1][0, 1] == 0
+
+
+def test_slots_say_what_their_ids_stand_for() -> None:
+    giga = GigaTokenizer()
+    found = [tuple(values[[0, -1]].tolist() for values in giga.slot_values(slot)) for slot in range(4)]
+    assert found == [*(([127, 127], [127, 127]), ([0, 126], [0, 2016]), ([1, 126], [32, 4032]), ([1, 126], [1, 126]))]

@@ -249,6 +249,34 @@ def test_all_24_keys_differ() -> None:
     assert {NOTE.conditions.transposed(47, semitones)[0] for semitones in range(12)} == set(range(47, 59))
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "name"),
+    [
+        ("composer", "  saint-saens ", "Saint-Saëns"),
+        ("composer", "ALBENIZ", "Albéniz"),
+        ("key", "bb major", "Bb major"),
+        ("key", "B-flat Major", "Bb major"),
+        ("key", "a sharp major", "Bb major"),
+        ("key", "b minor", "B minor"),
+        ("key", "Cb major", "B major"),
+        ("density", "Very  Dense", "very dense"),
+    ],
+)
+def test_names_are_found_in_any_spelling(kind: str, text: str, name: str) -> None:
+    assert NOTE.conditions.find(kind, text) == name
+
+
+def test_names_that_are_not_found() -> None:
+    for kind, text, words in (
+        ("composer", "Chopn", "unknown composer 'Chopn'. Did you mean Chopin"),
+        ("key", "H minor", "unknown key 'H minor'"),
+        ("key", "", "unknown key ''"),
+        ("mood", "sad", "unknown condition 'mood'"),
+    ):
+        with pytest.raises(UnknownNameError, match=words):
+            NOTE.conditions.find(kind, text)
+
+
 def test_unknown_conditions_are_errors() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown condition 'composr'. Did you mean composer"):
         NOTE.encode_notes(Notes.empty(), conditions={"composr": "Bach"})
