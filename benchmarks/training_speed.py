@@ -4,7 +4,8 @@ All train the same decoder (the sizes of a preset; the three start from the same
 are compared before the clock starts) on the same prepared data, with AdamW, clipping, the same batch, context,
 precision and threads:
 
-* *tonada*: ``tonada.trainer.Trainer`` with all that it does: augmentation, log, schedule, run folder.
+* *tonada*: ``tonada.trainer.Trainer`` with all that it does: augmentation, log, schedule, run folder,
+  batches made ahead.
 * *plain*: a loop in the manner of minGPT, written here: attention by hand with a mask that is kept, windows at random.
 * *transformers*: ``Trainer`` on ``LlamaForCausalLM`` with built-in attention and fused AdamW, without log or files.
 
@@ -38,12 +39,12 @@ from torch import Tensor, nn
 
 from tonada.api.studies.notes import NotesStudy
 from tonada.data import Dataset
-from tonada.model import Batch
+from tonada.prefetching import Prefetched
 from tonada.registry import preset
 from tonada.symbolic.augment import Augmentation
 from tonada.symbolic.models.gpt import GPT, GPTConfig
 from tonada.trainer import Trainer
-from tonada.training import TrainerConfig
+from tonada.training import Progress, TrainerConfig
 
 LEARNING_RATE, CLIP = 3e-4, 1.0
 
@@ -96,20 +97,6 @@ class Clock:
         return Round(wall_s=wall, processor_s=processor, waiting_s=waiting)
 
 
-class TimedBatches:
-    """A source of batches that counts the seconds for which it is waited for."""
-
-    def __init__(self, source: Any, clock: Clock) -> None:
-        self._source, self._clock = source, clock
-
-    def batch(self, step: int) -> Batch:
-        """Give a batch, and count."""
-        started = time.perf_counter()
-        batch: Batch = self._source.batch(step)
-        self._clock.waited_s += time.perf_counter() - started
-        return batch
-
-
 def tonada_round(work: Work, model: GPT) -> Round:
     """Take the steps of a round with our trainer, on a fresh run folder."""
     clock = Clock(work)
@@ -121,14 +108,19 @@ def tonada_round(work: Work, model: GPT) -> Round:
         clip_norm=CLIP,
         precision=work.precision,
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Prefetched(study.batches(model, config, Augmentation())) as batches:
+
+        def stamp(_: Progress) -> None:
+            clock.waited_s = batches.waited_s
+            clock.stamp()
+
         trainer = Trainer(
             model,
-            TimedBatches(study.batches(model, config, Augmentation()), clock),
+            batches,
             config,
             Path(folder) / "run",
             tables={"model": {"name": "gpt"}, "codec": {"name": "note"}},
-            progress=lambda _: clock.stamp(),
+            progress=stamp,
         )
         trainer.fit()
     return clock.round()
@@ -227,20 +219,19 @@ def plain_round(work: Work, model: nn.Module) -> Round:
     generator = np.random.default_rng(1)
     clock = Clock(work)
 
-    class Windows:
-        def batch(self, step: int) -> Batch:
-            starts = generator.integers(0, len(ids) - work.config.context - 1, work.batch)
-            inputs = torch.stack([torch.from_numpy(ids[s : s + work.config.context]) for s in starts])
-            targets = torch.stack([torch.from_numpy(ids[s + 1 : s + 1 + work.config.context]) for s in starts])
-            return {"inputs": inputs.to(work.device), "targets": targets.to(work.device)}
+    def windows() -> tuple[Tensor, Tensor]:
+        starts = generator.integers(0, len(ids) - work.config.context - 1, work.batch)
+        both = torch.stack([torch.from_numpy(ids[start : start + work.config.context + 1]) for start in starts])
+        return both[:, :-1].to(work.device), both[:, 1:].to(work.device)
 
-    source = TimedBatches(Windows(), clock)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.95), weight_decay=0.01)
     model.train()
-    for step in range(work.warm_up + work.steps):
-        batch = source.batch(step)
+    for _ in range(work.warm_up + work.steps):
+        started = time.perf_counter()
+        inputs, targets = windows()
+        clock.waited_s += time.perf_counter() - started
         with torch.autocast(work.device, torch.bfloat16, enabled=work.precision == "bf16"):
-            loss = model(batch["inputs"], batch["targets"])
+            loss = model(inputs, targets)
         model.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)

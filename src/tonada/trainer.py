@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,22 +24,15 @@ from tonada.config import write_toml
 from tonada.distributed import ALONE, Ranks
 from tonada.errors import ConfigError, TrainingError
 from tonada.files import translated_errors
-from tonada.model import Batch, Model
+from tonada.model import Model
 from tonada.optimizers import make_optimizers
+from tonada.prefetching import BatchSource
 from tonada.resuming import RunState
 from tonada.runs import rewind_log, save_model
 from tonada.schedules import learning_rate_factor
 from tonada.seeding import key
 from tonada.sharding import shard, whole, whole_on_first
 from tonada.training import Progress, TrainerConfig, TrainingResult, precision_of
-
-
-class BatchSource(Protocol):
-    """Where batches come from: batch n of size b holds the examples n · b … n · b + b − 1 of one endless row."""
-
-    def batch(self, step: int) -> Batch:
-        """Give the batch of a running number, a function of it alone."""
-        ...
 
 
 class Trainer:

@@ -19,6 +19,7 @@ from tonada.data import Dataset
 from tonada.errors import CheckpointError, ConfigError, DataError
 from tonada.joining import joined, was_restarted
 from tonada.model import Model
+from tonada.prefetching import Prefetched
 from tonada.report import write_report
 from tonada.runs import build_model, read_log
 from tonada.seeding import key
@@ -147,18 +148,20 @@ def train(
             if stop is not None and stop():
                 trainer.request_stop("interrupted")
 
-        trainer = Trainer(
-            network,
-            study.batches(network, share, from_mapping(study.Augmentation, tables["augmentation"])),
-            trainer_config,
-            run,
-            tables=tables,
-            validate=study.scorer(precision),
-            observe=observed,
-            progress=told,
-            ranks=ranks,
-        )
-        result = trainer.fit(resume=goes_on, max_seconds=None if max_minutes is None else 60 * max_minutes)
+        source = study.batches(network, share, from_mapping(study.Augmentation, tables["augmentation"]))
+        with Prefetched(source, ahead=trainer_config.accumulate) as batches:
+            trainer = Trainer(
+                network,
+                batches,
+                trainer_config,
+                run,
+                tables=tables,
+                validate=study.scorer(precision),
+                observe=observed,
+                progress=told,
+                ranks=ranks,
+            )
+            result = trainer.fit(resume=goes_on, max_seconds=None if max_minutes is None else 60 * max_minutes)
         return replace(result, remarks=report(trainer.scored)) if ranks.is_first else result
 
 

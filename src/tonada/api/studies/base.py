@@ -11,7 +11,7 @@ from tonada.api.studies.evaluation import Evaluation, Subject
 from tonada.codec import Codec
 from tonada.data import Dataset, Piece
 from tonada.model import Model
-from tonada.trainer import BatchSource
+from tonada.prefetching import BatchSource
 from tonada.training import TrainerConfig
 
 Precision = Literal["fp32", "bf16"]
