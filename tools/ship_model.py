@@ -110,6 +110,8 @@ def write_weights(run: Path, folder: Path, config: Mapping[str, Any]) -> None:
     if megabytes > MOST_MEGABYTES:
         sys.exit(f"the weights take {megabytes:.1f} MB; what ships may take {MOST_MEGABYTES:g}")
     tables = {**config, "data": {"sha256": config["data"]["sha256"]}}
+    if "init" in config:
+        tables["init"] = {"weights_sha256": config["init"]["weights_sha256"]}
     save_model(folder, model, tables, weights=half)
 
 

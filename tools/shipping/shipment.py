@@ -90,7 +90,7 @@ class Shipment:
             key: self.config[table][key]
             for table, settings in show_config(preset).items()
             for key, value in settings.items()
-            if key not in dictated and self.config[table][key] != value
+            if key not in dictated and self.config[table].get(key, value) != value
         }
 
     def train_command(self, run: str = "RUN") -> str:
