@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from tonada.distributed import Ranks
 from tonada.joining import joined
 
 SIZE = 2

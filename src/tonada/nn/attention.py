@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from tonada.nn.causal import CausalAttention, suits
 
+QK_EPS = 1e-6
+"""Added to the mean square of queries and keys where they are normalised."""
+
 
 class KeyValueCache:
     """Keys and values of every block, allocated once; all lanes hold the same number of positions.
@@ -171,6 +174,11 @@ def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     return torch.cat((first * cosine - second * sine, second * cosine + first * sine), dim=-1)
 
 
+def normalise(x: Tensor, scale: Tensor) -> Tensor:
+    """Divide queries or keys ``[B, H, T, E]`` by their root mean square, head by head, times a scale ``[E]``."""
+    return F.rms_norm(x, x.shape[-1:], scale.to(x.dtype), QK_EPS)
+
+
 def relative_logits(queries: Tensor, table: Tensor, positions: int) -> Tensor:
     """Logits of relative positions (Shaw et al. 2018) by skewing (Huang et al. 2018, section 3.4.1).
 
@@ -207,14 +215,28 @@ class CausalSelfAttention(nn.Module):
         On the attention weights, while training.
     relative_context
         Number of distances of the relative table; 0 for none.
+    qk_norm
+        Whether queries and keys are normalised, head by head, before they meet (Henry et al. 2020): by their root mean
+        square, with scales that are learned.
     """
 
-    def __init__(self, width: int, heads: int, *, bias: bool, dropout: float, relative_context: int = 0) -> None:
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        *,
+        bias: bool,
+        dropout: float,
+        relative_context: int = 0,
+        qk_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.heads, self.dropout = heads, dropout
         self.qkv = nn.Linear(width, 3 * width, bias=bias)
         self.out = nn.Linear(width, width, bias=bias)
         self.relative = nn.Parameter(torch.zeros(relative_context, width // heads)) if relative_context else None
+        self.query_scale = nn.Parameter(torch.ones(width // heads)) if qk_norm else None
+        self.key_scale = nn.Parameter(torch.ones(width // heads)) if qk_norm else None
 
     def forward(
         self,
@@ -241,6 +263,8 @@ class CausalSelfAttention(nn.Module):
         queries, keys, values = (
             part.view(batch, new, self.heads, -1).transpose(1, 2) for part in self.qkv(x).split(width, dim=-1)
         )
+        if self.query_scale is not None and self.key_scale is not None:
+            queries, keys = normalise(queries, self.query_scale), normalise(keys, self.key_scale)
         if rotary is not None:
             queries, keys = rotate(queries, *rotary), rotate(keys, *rotary)
         if cache is not None:

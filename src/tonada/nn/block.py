@@ -27,6 +27,8 @@ class Block(nn.Module):
         On the attention weights and on what is added, while training.
     relative_context
         Number of distances of the relative table; 0 for none.
+    qk_norm
+        Whether queries and keys are normalised.
     """
 
     def __init__(
@@ -40,11 +42,12 @@ class Block(nn.Module):
         bias: bool,
         dropout: float,
         relative_context: int = 0,
+        qk_norm: bool = False,
     ) -> None:
         super().__init__()
         self.attention_norm = make_norm(norm, width)
         self.attention = CausalSelfAttention(
-            width, heads, bias=bias, dropout=dropout, relative_context=relative_context
+            width, heads, bias=bias, dropout=dropout, relative_context=relative_context, qk_norm=qk_norm
         )
         self.feedforward_norm = make_norm(norm, width)
         self.feedforward = FeedForward(width, hidden, activation=activation, bias=bias)

@@ -21,6 +21,7 @@ KINDS = [
         POSITIONS, [("gelu", "layer", True), ("swiglu", "rms", False), ("swiglu", "layer", False)]
     )
 ]
+KINDS += [{"positions": "rotary", "activation": "swiglu", "norm": "rms", "bias": False, "qk_norm": True}]
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
 
@@ -111,7 +112,7 @@ def test_biases_are_where_they_are_asked_for(kind: dict[str, Any]) -> None:
 def test_weights_start_as_gpt_2s_do(kind: dict[str, Any]) -> None:
     model = GPT(GPTConfig(vocabulary=500, context=256, width=64, blocks=8, heads=4, **kind))
     for name, parameter in model.named_parameters():
-        if name.endswith("norm.weight"):
+        if name.endswith(("norm.weight", "_scale")):
             assert (parameter == 1).all()
         elif name.endswith("bias"):
             assert (parameter == 0).all()

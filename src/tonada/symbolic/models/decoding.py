@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
-from tonada.nn.attention import KeyValueCache
+from tonada.nn.attention import QK_EPS, KeyValueCache
 from tonada.nn.streaming import plan_layer
 
 if TYPE_CHECKING:
@@ -62,6 +62,12 @@ class BlockPlan:
         self.up = plan_layer(feedforward.up, lanes, block.feedforward_norm)
         self.down = plan_layer(feedforward.down, lanes)
         self.gated = feedforward.gated
+        self.qk_scale = None
+        if attention.query_scale is not None and attention.key_scale is not None:
+            # As for the norms in ``plan_layer``: x √E / hypot(‖x‖, √(E ε)).
+            root = attention.query_scale.shape[0] ** 0.5
+            scales = torch.stack((attention.query_scale, attention.key_scale)).detach().float()
+            self.qk_scale, self.floor = scales.unsqueeze(1) * root, scales.new_tensor(QK_EPS**0.5 * root)
         self.relative = None
         if attention.relative is not None:
             table = attention.relative.detach().float()
@@ -166,6 +172,10 @@ class BackbonePlan:
 
         for index, block in enumerate(self._blocks):
             new = block.qkv(x).view(qkv.shape)
+            if block.qk_scale is not None:
+                new = new.float()
+                pair = new[:, :2]
+                pair *= block.qk_scale / torch.linalg.vector_norm(pair, dim=-1, keepdim=True).hypot(block.floor)
             if self._rotation is None:
                 qkv.copy_(new)
             else:

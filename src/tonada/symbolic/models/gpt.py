@@ -50,6 +50,8 @@ class GPTConfig:
     """Whether the head's matrix is the embedding."""
     bias: bool = False
     """Whether attention and feed-forward layers have biases; the head never has one."""
+    qk_norm: bool = False
+    """Whether queries and keys are normalised, head by head (Henry et al. 2020)."""
     dropout: float = 0.0
     """On embeddings, attention weights and residual branches, while training; 0 ≤ dropout < 1."""
 
@@ -177,6 +179,7 @@ class GPT(LanguageModel):
             bias=config.bias,
             dropout=config.dropout,
             relative_context=config.context if "relative" in config.positions else 0,
+            qk_norm=config.qk_norm,
         )
 
     def _initialise(self) -> None:

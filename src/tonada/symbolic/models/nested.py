@@ -51,6 +51,8 @@ class NestedConfig:
     """Hidden width of the feed-forward layers (SwiGLU), as a multiple of ``width``."""
     head_layers: int = 2
     """Feed-forward layers that spell a note out."""
+    qk_norm: bool = True
+    """Whether queries and keys are normalised, head by head (Henry et al. 2020)."""
     dropout: float = 0.0
     """On embeddings, attention weights and residual branches, while training; 0 ≤ dropout < 1."""
 
@@ -123,6 +125,7 @@ class Nested(LanguageModel):
                 norm="rms",
                 bias=False,
                 dropout=config.dropout,
+                qk_norm=config.qk_norm,
             )
             for _ in range(config.blocks)
         )
