@@ -70,7 +70,7 @@ def read_rows(path: Path) -> tuple[list[Row], int]:
     for name, row in table["rows"].items():
         own = tuple(f"{key}={value}" for key, value in row.get("settings", {}).items())
         kept = tuple(setting for setting in shared if setting.split("=")[0] not in row.get("settings", {}))
-        rows.append(Row(name, row["preset"], row.get("data", "note"), (*kept, *own)))
+        rows.append(Row(name, row["preset"], row.get("data", "base"), (*kept, *own)))
     return rows, int(table["notes"])
 
 
