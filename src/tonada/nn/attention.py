@@ -19,12 +19,16 @@ QK_EPS = 1e-6
 
 
 class KeyValueCache:
-    """Keys and values of every block, allocated once; all lanes hold the same number of positions.
+    """What blocks remember of the positions they have read, allocated once; all lanes hold equally many.
+
+    These are keys and values, and for short convolutions the last inputs.
 
     Parameters
     ----------
     blocks, batch, heads, capacity, head_width
         Sizes; ``capacity`` is the largest number of positions it can hold.
+    recent
+        How many inputs of the blocks' convolutions are kept.
     dtype, device
         Of the tensors.
 
@@ -47,9 +51,11 @@ class KeyValueCache:
         head_width: int,
         dtype: torch.dtype,
         device: torch.device,
+        recent: int = 0,
     ) -> None:
         shape = (blocks, 2, batch, heads, capacity, head_width)
         self._store = torch.empty(shape, dtype=dtype, device=device)
+        self._recent = self._store.new_zeros(blocks, batch, recent, heads * head_width)
         self.length = 0
         self.plan: Any = None
 
@@ -100,6 +106,16 @@ class KeyValueCache:
     def clear(self) -> None:
         """Forget all positions; memory and plan stay."""
         self.length = 0
+        self._recent.zero_()
+
+    def recent(self, block: int) -> Tensor:
+        """Give the last inputs of a block's convolution, ``[B, K − 1, D]``: a view, zeros where there was none yet."""
+        return self._recent[block]
+
+    def remember(self, block: int, inputs: Tensor) -> None:
+        """Keep the last of a convolution's inputs, ``[B, T, D]``."""
+        kept = self._recent.shape[2]
+        self._recent[block] = torch.cat((self._recent[block], inputs.to(self.dtype)), dim=1)[:, -kept:]
 
     def selected(self, lanes: Sequence[int]) -> KeyValueCache:
         """Copy these lanes, in this order, into a cache of their own; a lane may be named more than once.
@@ -110,6 +126,7 @@ class KeyValueCache:
         shape = (*self._store.shape[:2], len(lanes), *self._store.shape[3:])
         copy._store = self._store.new_empty(shape)
         copy._store[..., : self.length, :] = self._store[:, :, list(lanes), :, : self.length]
+        copy._recent = self._recent[:, list(lanes)]
         copy.length = self.length
         copy.plan = self.plan if self.batch > 1 or len(lanes) == 1 else None  # a plan for one lane does not suit more
         return copy

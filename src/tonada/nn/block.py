@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from tonada.nn.attention import CausalSelfAttention, KeyValueCache
 from tonada.nn.layers import Activation, FeedForward, NormName, make_norm
+from tonada.nn.shortconv import ShortConvolution
 
 
 class Block(nn.Module):
@@ -29,6 +30,8 @@ class Block(nn.Module):
         Number of distances of the relative table; 0 for none.
     qk_norm
         Whether queries and keys are normalised.
+    convolution
+        Positions that a short convolution before attention mixes; 0 for none.
     """
 
     def __init__(
@@ -43,8 +46,10 @@ class Block(nn.Module):
         dropout: float,
         relative_context: int = 0,
         qk_norm: bool = False,
+        convolution: int = 0,
     ) -> None:
         super().__init__()
+        self.convolution = ShortConvolution(width, convolution) if convolution else None
         self.attention_norm = make_norm(norm, width)
         self.attention = CausalSelfAttention(
             width, heads, bias=bias, dropout=dropout, relative_context=relative_context, qk_norm=qk_norm
@@ -56,7 +61,12 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, rotary: tuple[Tensor, Tensor] | None, cache: KeyValueCache | None = None, block: int = 0
     ) -> Tensor:
-        """Attend, then transform, each added to the residual stream."""
+        """Mix, attend, transform, each added to the residual stream."""
+        if self.convolution is not None:
+            normalised = self.convolution.normalise(x)
+            x = x + self.convolution(normalised, None if cache is None else cache.recent(block))
+            if cache is not None:
+                cache.remember(block, normalised)
         attended = self.attention(self.attention_norm(x), rotary=rotary, cache=cache, block=block)
         x = x + self.dropout(attended)
         x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))

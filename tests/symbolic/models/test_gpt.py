@@ -21,7 +21,9 @@ KINDS = [
         POSITIONS, [("gelu", "layer", True), ("swiglu", "rms", False), ("swiglu", "layer", False)]
     )
 ]
-KINDS += [{"positions": "rotary", "activation": "swiglu", "norm": "rms", "bias": False, "qk_norm": True}]
+LATE: dict[str, Any] = {"positions": "rotary", "activation": "swiglu", "bias": False}
+KINDS += [LATE | {"norm": "rms", "qk_norm": True}]
+KINDS += [LATE | {"norm": norm, "convolution": 4} for norm in ("rms", "layer")]
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind.values())))
 
@@ -114,7 +116,7 @@ def test_weights_start_as_gpt_2s_do(kind: dict[str, Any]) -> None:
     for name, parameter in model.named_parameters():
         if name.endswith(("norm.weight", "_scale")):
             assert (parameter == 1).all()
-        elif name.endswith("bias"):
+        elif name.endswith(("bias", "convolution.weight")):
             assert (parameter == 0).all()
         else:
             std = 0.02 / 4 if name.endswith(("out.weight", "down.weight")) else 0.02

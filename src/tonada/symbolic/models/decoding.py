@@ -17,6 +17,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from tonada.nn.attention import QK_EPS, KeyValueCache
+from tonada.nn.shortconv import ShortConvolution
 from tonada.nn.streaming import plan_layer
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ class BlockPlan:
         self.up = plan_layer(feedforward.up, lanes, block.feedforward_norm)
         self.down = plan_layer(feedforward.down, lanes)
         self.gated = feedforward.gated
+        self.taps = None
+        if block.convolution is not None:
+            self.taps = block.convolution.weight.detach().float().squeeze(1).t().contiguous()
         self.qk_scale = None
         if attention.query_scale is not None and attention.key_scale is not None:
             # As for the norms in ``plan_layer``: x √E / hypot(‖x‖, √(E ε)).
@@ -171,6 +175,10 @@ class BackbonePlan:
         places, so_far = cache.places()
 
         for index, block in enumerate(self._blocks):
+            if block.taps is not None:
+                inputs, recent = ShortConvolution.normalise(x), cache.recent(index)
+                x += torch.addcmul((recent * block.taps[:-1]).sum(dim=1), inputs, block.taps[-1])
+                cache.remember(index, inputs.unsqueeze(1))
             new = block.qkv(x).view(qkv.shape)
             if block.qk_scale is not None:
                 new = new.float()

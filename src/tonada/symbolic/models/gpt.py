@@ -52,6 +52,8 @@ class GPTConfig:
     """Whether attention and feed-forward layers have biases; the head never has one."""
     qk_norm: bool = False
     """Whether queries and keys are normalised, head by head (Henry et al. 2020)."""
+    convolution: int = 0
+    """Positions that each block mixes, channel by channel, before it attends (So et al. 2021); 0 for none."""
     dropout: float = 0.0
     """On embeddings, attention weights and residual branches, while training; 0 ≤ dropout < 1."""
 
@@ -180,6 +182,7 @@ class GPT(LanguageModel):
             dropout=config.dropout,
             relative_context=config.context if "relative" in config.positions else 0,
             qk_norm=config.qk_norm,
+            convolution=config.convolution,
         )
 
     def _initialise(self) -> None:
@@ -269,6 +272,7 @@ class GPT(LanguageModel):
             # A CPU attends from one query to bfloat16 keys eight times more slowly than to float32 ones.
             dtype=torch.float32 if weight.device.type == "cpu" else weight.dtype,
             device=weight.device,
+            recent=max(0, self.config.convolution - 1),
         )
 
     @torch.inference_mode()

@@ -53,6 +53,8 @@ class NestedConfig:
     """Feed-forward layers that spell a note out."""
     qk_norm: bool = True
     """Whether queries and keys are normalised, head by head (Henry et al. 2020)."""
+    convolution: int = 4
+    """Notes that each block mixes, channel by channel, before it attends (So et al. 2021); 0 for none."""
     dropout: float = 0.0
     """On embeddings, attention weights and residual branches, while training; 0 ≤ dropout < 1."""
 
@@ -126,6 +128,7 @@ class Nested(LanguageModel):
                 bias=False,
                 dropout=config.dropout,
                 qk_norm=config.qk_norm,
+                convolution=config.convolution,
             )
             for _ in range(config.blocks)
         )

@@ -54,6 +54,7 @@ class NestedCache:
             # A CPU attends from one query to bfloat16 keys eight times more slowly than to float32 ones.
             dtype=torch.float32 if weight.device.type == "cpu" else weight.dtype,
             device=weight.device,
+            recent=max(0, config.convolution - 1),
         )
         self._plan: NestedPlan | None = None
         self.clear()
