@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tonada.nn.attention import CausalSelfAttention, KeyValueCache, relative_logits, rotary_table, rotate
+from tonada.nn.attention import CausalSelfAttention, relative_logits, rotary_table, rotate
+from tonada.nn.cache import KeyValueCache
 
 BATCH, TIME, WIDTH, HEADS = 2, 7, 24, 3
 HEAD_WIDTH = WIDTH // HEADS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from tonada.nn.attention import CausalSelfAttention, KeyValueCache
+from tonada.nn.attention import CausalSelfAttention
+from tonada.nn.cache import KeyValueCache
 from tonada.nn.layers import Activation, FeedForward, NormName, make_norm
 from tonada.nn.shortconv import ShortConvolution
 

@@ -16,7 +16,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
-from tonada.nn.attention import QK_EPS, KeyValueCache
+from tonada.nn.attention import QK_EPS
+from tonada.nn.cache import KeyValueCache
 from tonada.nn.shortconv import ShortConvolution
 from tonada.nn.streaming import plan_layer
 

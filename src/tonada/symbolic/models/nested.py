@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from tonada.errors import ConfigError
 from tonada.model import Batch, Losses
-from tonada.nn.attention import KeyValueCache, rotary_table
+from tonada.nn.attention import rotary_table
 from tonada.nn.block import Block
+from tonada.nn.cache import KeyValueCache
 from tonada.nn.layers import FeedForward, make_norm
 from tonada.symbolic.models.base import LanguageModel
 from tonada.symbolic.models.gpt import RECIPE

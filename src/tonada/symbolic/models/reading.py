@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
 from tonada.errors import ConfigError
-from tonada.nn.attention import KeyValueCache
+from tonada.nn.cache import KeyValueCache
 from tonada.nn.streaming import plan_layer
 from tonada.symbolic.models.decoding import BackbonePlan, gated, plan_rotation
 from tonada.symbolic.models.grouping import group_ids, slot_of
