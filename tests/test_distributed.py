@@ -163,7 +163,7 @@ def test_a_mean_of_means_would_end_elsewhere(tmp_path: Path) -> None:
         assert_same_course(tmp_path / "one", tmp_path / "two")
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("optimizer", [pytest.param("adamw", marks=pytest.mark.slow), "muon"])
 def test_divided_weights_end_where_whole_ones_do(tmp_path: Path, optimizer: str) -> None:
     settings = {"optimizer": optimizer, "accumulate": 2}
     train(ALONE, tmp_path / "one", GPT, settings)
@@ -172,7 +172,7 @@ def test_divided_weights_end_where_whole_ones_do(tmp_path: Path, optimizer: str)
     assert_same_course(tmp_path / "one", tmp_path / "two")
 
 
-@pytest.mark.parametrize("sharding", ["none", "fsdp"])
+@pytest.mark.parametrize("sharding", [pytest.param("none", marks=pytest.mark.slow), "fsdp"])
 def test_a_run_goes_on_with_another_number_of_processes(tmp_path: Path, sharding: str) -> None:
     settings = {"optimizer": "muon", "sharding": sharding}
     train(ALONE, tmp_path / "one", GPT, settings)
