@@ -261,8 +261,9 @@ def test_when_one_fails_it_says_why_and_the_others_end_with_its_code(who: int, h
 def test_when_one_is_killed_one_of_the_others_says_so() -> None:
     answers = run_ranks(fail, 1, "killed", size=3)
     assert answers[1] is None
-    told = sorted(answer.partition(":")[0] for answer in (answers[0], answers[2]))
-    assert told == ["PeerError", "ResourceError"]
+    told = {answer.partition(":")[0] for answer in (answers[0], answers[2])}
+    # Where both notice in the same moment, both say so.
+    assert {"ResourceError"} <= told <= {"PeerError", "ResourceError"}
 
 
 def fail_all(ranks: Ranks) -> None:

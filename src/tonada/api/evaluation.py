@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tonada.config import to_mapping
 from tonada.errors import ConfigError, UnknownNameError
 
 if TYPE_CHECKING:
     from tonada.api.studies.evaluation import Evaluation, Rows
+    from tonada.codec import Codec
 
 
 def evaluate(
@@ -68,7 +71,6 @@ def evaluate(
     from tonada.api.inputs import check_output
     from tonada.api.studies.choice import study_of
     from tonada.api.studies.evaluation import Subject
-    from tonada.config import to_mapping
     from tonada.data import Dataset
     from tonada.files import write_text
     from tonada.jsontext import to_json
@@ -85,10 +87,10 @@ def evaluate(
     loaded = load_model(folder, device=find_device(device))
     study = study_of(loaded.config["model"]["name"])(dataset)
     codec = loaded.codec
-    if (dataset.codec_name, dataset.codec_config) != (codec.name, to_mapping(codec.config)):
+    if told := _differences(dataset.codec_name, dataset.codec_config, codec.name, to_mapping(codec.config)):
         raise ConfigError(
-            f"{ref} was prepared with '{dataset.codec_name}' {dataset.codec_config or ''}, {model} reads "
-            f"'{codec.name}' {to_mapping(codec.config) or ''}. Run: tonada prepare {study.prepare_option} {codec.name}"
+            f"{ref} was prepared with another codec than {model} reads: {told}. "
+            f"Run: tonada prepare {study.prepare_option} {codec.name}{_settings(codec)}"
         )
     dataset.verify()  # a figure is quoted with the hash of its data set
     subject = Subject(
@@ -144,3 +146,18 @@ def _table(rows: Rows) -> str:
     names = "".join(f"<th scope=col>{html.escape(name)}</th>" for name in rows[0])
     lines = "".join(f"<tr>{''.join(f'<td>{cell(value)}</td>' for value in row.values())}</tr>\n" for row in rows)
     return f"<table><tr>{names}</tr>\n{lines}</table>\n"
+
+
+def _differences(name: str, settings: Mapping[str, Any], other: str, wanted: Mapping[str, Any]) -> str:
+    """Tell what differs between the codec of a data set and that of a model; nothing where they are the same."""
+    if name != other:
+        return f"'{name}' there, '{other}' here"
+    differing = [key for key in {**settings, **wanted} if settings.get(key) != wanted.get(key)]
+    return "; ".join(f"{key} is {settings.get(key)} there, {wanted.get(key)} here" for key in differing)
+
+
+def _settings(codec: Codec[Any]) -> str:
+    """Give the options of ``prepare`` for a codec whose settings are not the usual ones."""
+    usual = to_mapping(type(codec)().config)
+    own = {key: value for key, value in to_mapping(codec.config).items() if usual.get(key) != value}
+    return "".join(f" --set {shlex.quote(f'{key}={value}')}" for key, value in own.items())
