@@ -284,7 +284,9 @@ def transformers_round(work: Work, model: Any) -> Round:
             report_to="none",
             disable_tqdm=True,
         )
-        TimedTrainer(model=model, args=settings, train_dataset=Windows(), callbacks=[Stamps()]).train()
+        trainer = TimedTrainer(model=model, args=settings, train_dataset=Windows(), callbacks=[Stamps()])
+        trainer.remove_callback(transformers.PrinterCallback)  # it would write between the rows of the table
+        trainer.train()
     return clock.round()
 
 
