@@ -20,7 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,18 @@ class Row:
 def read_rows(path: Path) -> tuple[list[Row], int]:
     """Read the rows, and the notes that each learns from."""
     table = read_toml(path)
-    shared = tuple(f"{key}={value}" for key, value in table["settings"].items())
+    shared = tuple(map("=".join, _told(table["settings"])))
     rows = []
     for name, row in table["rows"].items():
-        own = tuple(f"{key}={value}" for key, value in row.get("settings", {}).items())
+        own = tuple(map("=".join, _told(row.get("settings", {}))))
         kept = tuple(setting for setting in shared if setting.split("=")[0] not in row.get("settings", {}))
         rows.append(Row(name, row["preset"], row.get("data", "base"), (*kept, *own)))
     return rows, int(table["notes"])
+
+
+def _told(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Write settings as ``--set`` reads them."""
+    return [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in settings.items()]
 
 
 def train(row: Row, data: Path, run: Path, notes: int) -> None:
