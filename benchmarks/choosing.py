@@ -94,6 +94,14 @@ def train(row: Row, data: Path, run: Path, notes: int) -> None:
     write_text(run / "spent.json", json.dumps({"cpu_s": spent, "command": shlex.join(["tonada", *arguments])}) + "\n")
 
 
+def require_same(row: Row, data: Path, run: Path) -> None:
+    """Refuse a run that was trained by another command than the row is now."""
+    known = json.loads((run / "spent.json").read_text())["command"]
+    wanted = shlex.join(["tonada", *row.command(data, run)])
+    if not known.startswith(wanted):
+        sys.exit(f"{run} was trained by another command than the row '{row.name}' is. Remove it: {known}")
+
+
 def judge(row: Row, data: Path, run: Path) -> dict[str, Any]:
     """Measure the held-out loss of a trained row, once."""
     path = run / "judged.json"
@@ -180,6 +188,7 @@ def main() -> None:
             if arguments.table:
                 continue
             train(row, arguments.data, run, notes)
+        require_same(row, arguments.data, run)
         done.append((run, judge(row, arguments.data, run)))
         sys.stderr.write(f"{row.name}: {done[-1][1]['corrected']:.3f} nats per note\n")
     if arguments.table or arguments.output:

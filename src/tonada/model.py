@@ -30,6 +30,8 @@ class Model(nn.Module, ABC):
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Preset → settings of the trainer and of the augmentation that it is trained with unless others are asked for, by
     the names that ``--set`` takes."""
+    adjustable: ClassVar[tuple[str, ...]] = ()
+    """Settings in which a model may differ from the one whose weights it starts from: they change no weight's sense."""
     training_only: ClassVar[tuple[str, ...]] = ()
     """Submodules that nothing but training needs (an opponent, say): a model folder may do without their weights."""
     shardable: ClassVar[bool] = False

@@ -283,8 +283,11 @@ def _header(folder: Path) -> dict[str, Any]:
             header: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if header["format"] != FORMAT:
             raise DataError(path, f"has format {header['format']}; this version reads format {FORMAT}")
-        if not {"kind", "shard", "files", "request"} <= header.keys():
+        if (
+            not {"kind", "shard", "files", "request"} <= header.keys()
+            or not {"index", "count"} <= header["shard"].keys()
+        ):
             raise KeyError
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(path, "is damaged; make the part again") from error
     return header

@@ -114,7 +114,7 @@ def test_an_ending_may_come_and_is_told(compose: Run, monkeypatch: pytest.Monkey
     [
         (["--composer", "Chopn"], ["unknown composer 'Chopn'", "Chopin"]),
         (["--key", "H major"], ["unknown key 'H major'"]),
-        (["--density", "-3"], ["density must be more than 0; got -3"]),
+        (["--density", "-3"], ["density must be more than 0 and finite; got -3"]),
         (["--tempo", "quick"], ["unknown tempo 'quick'"]),
         (["--composer", "Bach", "--ending", "--model", "untold"], ["untold was trained without conditions", "ending"]),
         (["--ending", "--model", "short"], ["short knows no condition of this kind", "ending"]),
@@ -145,7 +145,7 @@ def test_nothing_to_keep(compose: Run) -> None:
     assert "keep=rhythm needs a file" in outcome.err
     outcome = compose("tune.mid", "--keep", "rhythm", "--prompt-seconds", "99")
     assert (outcome.code, outcome.out) == (3, "")
-    assert "no notes after the prompt, so there is no rhythm to keep" in outcome.err
+    assert "no notes after the prompt, so no rhythm is left to keep" in outcome.err
     write_midi(Score.from_notes(Notes.from_rows([(0.0, 1.0, 1, 64)])), Path("low.mid"))
     outcome = compose("low.mid", "tune.mid", "--keep", "melody")
     assert outcome.code == 7

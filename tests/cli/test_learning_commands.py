@@ -643,3 +643,17 @@ def test_doctor_names_what_is_missing(tonada: Run, monkeypatch: pytest.MonkeyPat
     assert checks["soundfile"]["remedy"].startswith("python -m pip install 'soundfile")
     assert checks["engraver (scores)"]["remedy"] == "python -m pip install 'tonada[scores]'"
     assert [checks[name]["state"] for name in ("engraver (scores)", "disk", "OMP_WAIT_POLICY")] == ["note"] * 3
+
+
+def test_starting_from_a_model_whose_weights_mean_something_else(prepared: Path, tonada: Run) -> None:
+    small = ("--set", "width=16", "--set", "blocks=1", "--set", "context=64", "--smoke")
+    assert tonada("train", "nested/tiny", "-d", prepared, "-o", "first", "--set", "heads=4", *small).code == 0
+    refused = tonada(
+        "train", "nested/tiny", "-d", prepared, "-o", "second", "--init", "first", "--set", "heads=2", *small
+    )
+    assert (refused.code, Path("second").exists()) == (2, False)
+    assert refused.err.splitlines() == [
+        "tonada: no run can start from first: its model is another: heads is 4 there, 2 here"
+    ]
+    wider = ("--set", "heads=4", "--set", "width=16", "--set", "blocks=1", "--set", "context=128", "--smoke")
+    assert tonada("train", "nested/tiny", "-d", prepared, "-o", "second", "--init", "first", *wider).code == 0

@@ -299,7 +299,7 @@ def test_train_starts_from_the_weights_of_a_model(sound: Path, tonada: Run) -> N
 def test_weights_to_start_from_that_cannot_be(sound: Path, tonada: Run) -> None:
     cases = {
         "there is no model 'nowhere'": ("--init", "nowhere"),
-        "lacks": ("--init", "piano"),
+        "no run can start from piano: its model is another": ("--init", "piano"),
         "Leave --init out": ("--init", "piano", "--resume"),
     }
     for text, options in cases.items():

@@ -122,8 +122,8 @@ over the training split, in {minutes} on the CPU, seed {seed}.
 Optimizer `{optimizer}`, peak rate {learning_rate}, schedule `{schedule}`{falling},
 moving average of the weights {ema}, precision `{precision}`.
 {aims}Crops were made softer by up to {gain_db:g} dB{flipped}.
-The weights are those with the best validation score, after step {best_step:,}{rounded}. While it trained, the
-middles ({middle_s:.1f} s) of {clips} held-out segments were scored:
+The weights are those {which}, after step {best_step:,}{rounded}. The
+middles ({middle_s:.1f} s) of {clips} held-out segments were scored{costs}:
 
 {curve}"""
 
@@ -230,6 +230,10 @@ def _training(shipment: Shipment, network: AudioAutoencoder) -> str:
     return TRAINING.format(
         steps=steps,
         best_step=shipment.best["step"],
+        which="with the best validation score" if len(shipment.validations) > 1 else "at the end",
+        costs="; the stage makes the sound rougher, as music is, at some cost to these figures"
+        if _stands_still(model)
+        else "",
         rounded="" if shipment.folder is None else ", equalised, rounded to bf16",
         crop_s=augmentation["crop_samples"] / network.sample_rate,
         hours=seen / network.sample_rate / 3600,
@@ -239,7 +243,7 @@ def _training(shipment: Shipment, network: AudioAutoencoder) -> str:
             name: trainer[name]
             for name in ("batch", "seed", "optimizer", "learning_rate", "schedule", "ema", "precision")
         },
-        aims=_divergence(model) + _opponent(model),
+        aims=_opponent(model) if _stands_still(model) else _divergence(model) + _opponent(model),
         gain_db=augmentation["gain_db"],
         flipped=", and every second one turned in polarity" if augmentation["flip"] else "",
         asked="" if steps == trainer["steps"] else f", of {trainer['steps']:,} that were asked for,",
@@ -248,6 +252,11 @@ def _training(shipment: Shipment, network: AudioAutoencoder) -> str:
         clips=min(VALIDATION_CLIPS, dataset.manifest["splits"]["validation"]["pieces"]),
         curve=_curve(shipment),
     )
+
+
+def _stands_still(model: Mapping[str, Any]) -> bool:
+    """Tell whether the encoder learned nothing in this stage, so that no divergence counted."""
+    return bool(model.get("adversarial_weight")) and not model["adversarial_from"]
 
 
 def _opponent(model: Mapping[str, Any]) -> str:

@@ -163,7 +163,7 @@ class Composer:
         seconds, bars = self.settings.prompt_seconds, self.settings.prompt_bars
         prompt = (take_prompt if keep is None else part_for_keeping)(score, seconds=seconds, bars=bars)
         if keep is not None and not len(prompt.rest):
-            raise DataError(path, f"no notes after the prompt, so there is no {keep} to keep. Take a shorter prompt")
+            raise DataError(path, f"no notes after the prompt, so no {keep} is left to keep. Take a shorter prompt")
         if not len(prompt.notes) and not (seconds is None and bars is None):
             where = f"{seconds:g} seconds" if seconds is not None else f"{bars} bars"
             raise DataError(path, f"no notes in its first {where}. Take a longer prompt")

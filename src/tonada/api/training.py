@@ -125,7 +125,7 @@ def train(
         network = build_model(tables["model"])
         # A run that is resumed has its own weights; where it once began may be gone.
         origin = request.tables.get("init")
-        if (started := origin if resume else start_from(network, init, origin)) is not None:
+        if (started := origin if resume else start_from(network, init, origin, tables=tables)) is not None:
             tables["init"] = dict(started)
         # The first process looks before any of them writes.
         goes_on = ranks.gathered(resume or (ranks.is_first and _goes_on(run, tables)))[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonada.api.settings import ComposeSettings, Wishes
-from tonada.errors import ConfigError, DataError
+from tonada.errors import ConfigError, DataError, UnknownNameError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,13 @@ def wished_conditions(wishes: Wishes, loaded: LoadedModel, conditions: Condition
     for setting in wanted:
         if not conditions.names[KIND_OF.get(setting, "length")]:
             raise ConfigError(f"{loaded.name} knows no condition of this kind, so it cannot be asked for: {setting}")
-    return {KIND_OF[setting]: _name(conditions, KIND_OF[setting], text) for setting, text in given.items()}
+    from tonada.symbolic.describing import STYLE_OF
+
+    found = {KIND_OF[setting]: _name(conditions, KIND_OF[setting], text) for setting, text in given.items()}
+    told = sorted(set(STYLE_OF.values()))
+    if "style" in found and found["style"] not in told:  # the tokenizer has more names than training windows are told
+        raise UnknownNameError("period", found["style"], told)
+    return found
 
 
 def _name(conditions: Conditions, kind: str, text: str) -> str:
@@ -64,7 +70,7 @@ def _name(conditions: Conditions, kind: str, text: str) -> str:
     if number is None:
         return conditions.find(kind, text)
     if not 0 < number < float("inf"):
-        raise ConfigError(f"{kind} must be more than 0; got {text}")
+        raise ConfigError(f"{kind} must be more than 0 and finite; got {text}")
     return str(conditions.name_of(kind, number))
 
 

@@ -152,6 +152,7 @@ def test_more_than_fits_is_refused() -> None:
         ({"slot_starts": (6, 5)}, r"slot_starts must be rising ids below 30; got \(6, 5\)"),
         ({"slot_starts": (6, 30)}, "slot_starts must be rising ids below 30"),
         ({"head_layers": 0}, "head_layers must be at least 1; got 0"),
+        ({"convolution": 1}, "convolution must be 0 for none, or at least 2; got 1"),
         ({"dropout": 1.0}, "dropout must be at least 0 and less than 1; got 1.0"),
         ({"feedforward_ratio": 0.0}, "feedforward_ratio must be positive; got 0.0"),
     ],
@@ -168,3 +169,16 @@ def test_presets_are_of_the_note_tokenizer_and_as_small_as_they_say(name: str, m
     assert (config.vocabulary, config.slot_starts) == (tokenizer.vocabulary_size, slot_starts(tokenizer))
     with torch.device("meta"):
         assert Nested(config).parameter_count() <= most
+
+
+def test_lanes_of_which_one_ends_a_note_alone() -> None:
+    model = make_model()
+    ids = torch.tensor([[A, B, C, D, D], [A, B, C, D, 1]])
+    cache = model.start_cache(2)
+    with torch.no_grad():
+        expected = model(ids)
+    torch.testing.assert_close(model.step(ids, cache), expected[:, -1], atol=1e-4, rtol=0)
+    alone = cache.selected([1])
+    more = torch.cat((ids[1:], torch.tensor([[A]])), dim=1)
+    with torch.no_grad():
+        torch.testing.assert_close(model.step(more[:, -1:], alone), model(more)[:, -1], atol=1e-4, rtol=0)

@@ -154,6 +154,7 @@ class SpectralAutoencoder(AudioAutoencoder):
         "small": small,
     }
     recipes: ClassVar[dict[str, dict[str, str | float | list[float]]]] = dict.fromkeys(presets, RECIPE)
+    adjustable: ClassVar[tuple[str, ...]] = ("waveform_weight", "adversarial_weight", "adversarial_from")
     training_only: ClassVar[tuple[str, ...]] = ("discriminator",)
     head_channels: ClassVar[int] = 1
     """Numbers that the encoder gives for each latent."""

@@ -66,6 +66,12 @@ class VAE(SpectralAutoencoder):
     config: VAEConfig
     presets: ClassVar[dict[str, Callable[[], SpectralConfig]]] = {"16x": one_in_16}
     recipes: ClassVar[dict[str, dict[str, str | float | list[float]]]] = dict.fromkeys(presets, RECIPE)
+    adjustable: ClassVar[tuple[str, ...]] = (
+        *SpectralAutoencoder.adjustable,
+        "kl_weight",
+        "kl_warmup_steps",
+        "free_nats",
+    )
     head_channels: ClassVar[int] = 2
 
     def posterior(self, waveform: Tensor) -> tuple[Tensor, Tensor]:

@@ -40,6 +40,8 @@ class Cache(Protocol):
 class LanguageModel(Model):
     """A model of ids. Its config has ``vocabulary`` (V) and ``context`` (the most ids that it reads at once)."""
 
+    adjustable: ClassVar[tuple[str, ...]] = ("context", "dropout")
+
     shardable: ClassVar[bool] = True
 
     @property

@@ -80,6 +80,8 @@ class GPTConfig:
                 f"GPTConfig: rotary positions need an even width per head; got {self.width // self.heads} "
                 f"(width={self.width}, heads={self.heads}). Try heads={max(1, self.heads // 2)}."
             )
+        if self.convolution < 0 or self.convolution == 1:
+            raise ConfigError(f"GPTConfig.convolution must be 0 for none, or at least 2; got {self.convolution}")
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"GPTConfig.dropout must be at least 0 and less than 1; got {self.dropout}")
         if self.feedforward_ratio <= 0.0:
@@ -268,7 +270,7 @@ class GPT(LanguageModel):
             blocks=self.config.blocks,
             batch=batch,
             heads=self.config.heads,
-            capacity=min(capacity or self.config.context, self.config.context),
+            capacity=self.config.context if capacity is None else min(capacity, self.config.context),
             head_width=self.config.width // self.config.heads,
             # A CPU attends from one query to bfloat16 keys eight times more slowly than to float32 ones.
             dtype=torch.float32 if weight.device.type == "cpu" else weight.dtype,

@@ -82,6 +82,8 @@ class NestedConfig:
             )
         if list(starts) != sorted(set(starts)) or not 0 <= starts[0] <= starts[-1] < self.vocabulary:
             raise ConfigError(f"NestedConfig.slot_starts must be rising ids below {self.vocabulary}; got {starts}")
+        if self.convolution < 0 or self.convolution == 1:
+            raise ConfigError(f"NestedConfig.convolution must be 0 for none, or at least 2; got {self.convolution}")
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"NestedConfig.dropout must be at least 0 and less than 1; got {self.dropout}")
         if self.feedforward_ratio <= 0.0:
@@ -243,7 +245,7 @@ class Nested(LanguageModel):
 
     def start_cache(self, batch: int, capacity: int | None = None) -> NestedCache:
         """Allocate an empty cache for so many lanes; ``capacity`` in ids, the model's context when None."""
-        return NestedCache(self, batch, min(capacity or self.config.context, self.config.context))
+        return NestedCache(self, batch, self.config.context if capacity is None else min(capacity, self.config.context))
 
     @torch.inference_mode()
     def step(self, ids: Tensor, cache: NestedCache) -> Tensor:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tonada.symbolic.models.nested import Nested, SpellerLayer
 
 _SPARE_NOTES = 16
+_NO_SLOT = 1 << 30  # nothing follows it, so the next id makes everything be read anew
 
 
 class NestedCache:
@@ -86,6 +87,8 @@ class NestedCache:
         copy._ids, copy._notes = self._ids[chosen], self._notes.selected(chosen)
         copy.length, copy._begun = self.length, self._begun
         copy._last_slot, copy._in_step = self._last_slot, self._in_step
+        if not self._in_step:  # the lane that was out of step may be gone: what is left is tried anew
+            copy._in_step, copy._begun, copy._last_slot = True, 0, _NO_SLOT
         copy._state = None if self._state is None else self._state[chosen]
         copy._so_far = None if self._so_far is None else self._so_far[chosen]
         # A plan for one lane does not suit more.
@@ -139,9 +142,9 @@ class NestedCache:
         whole = int(groups.note[0, -1] + groups.ends[0, -1])
         if not bool((groups.note == groups.note[0]).all()) or whole > self._notes.capacity:
             return False
-        # Lanes in step have the same slots, too: where they differ, one begins a group or ends it and the other not.
-        if not bool((groups.next_slot == groups.next_slot[0]).all()):
-            return False
+        for facts in (groups.next_slot, groups.ends):
+            if not bool((facts == facts[0]).all()):
+                return False
         self._notes.clear()
         self._state = self._so_far = None
         if whole:
