@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
-from tonada.model import Batch, Model
+from tonada.model import Batch, Losses, Model
 
 
 class Cache(Protocol):
@@ -56,6 +57,19 @@ class LanguageModel(Model):
     @abstractmethod
     def forward(self, ids: Tensor) -> Tensor:
         """Give the logits of the next id at every position: int64 ``[B, T]`` → float32 ``[B, T, V]``."""
+
+    def losses(self, batch: Batch, step: int) -> Losses:
+        """Yield the mean cross-entropy of the next id, in nats per id.
+
+        Parameters
+        ----------
+        batch
+            ``inputs`` int64 ``[B, T]`` and ``targets`` int64 ``[B, T]``, −100 where nothing is to be predicted.
+        step
+            Unused.
+        """
+        logits = self(batch["inputs"])
+        yield "model", {"cross_entropy": F.cross_entropy(logits.flatten(0, 1), batch["targets"].flatten())}
 
     @abstractmethod
     def start_cache(self, batch: int, capacity: int | None = None) -> Cache:

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from tonada.errors import ConfigError
-from tonada.model import Batch, Losses
 from tonada.nn.attention import rotary_table
 from tonada.nn.block import Block
 from tonada.nn.cache import KeyValueCache
@@ -241,19 +239,6 @@ class GPT(LanguageModel):
             cache.advance(new)
         normalised: Tensor = self.norm(x)
         return normalised
-
-    def losses(self, batch: Batch, step: int) -> Losses:
-        """Yield the mean cross-entropy of the next id, in nats per id.
-
-        Parameters
-        ----------
-        batch
-            ``inputs`` int64 ``[B, T]`` and ``targets`` int64 ``[B, T]``, −100 where nothing is to be predicted.
-        step
-            Unused.
-        """
-        logits = self(batch["inputs"])
-        yield "model", {"cross_entropy": F.cross_entropy(logits.flatten(0, 1), batch["targets"].flatten())}
 
     def start_cache(self, batch: int, capacity: int | None = None) -> KeyValueCache:
         """Allocate an empty cache.

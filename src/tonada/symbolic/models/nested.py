@@ -21,7 +21,6 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from tonada.errors import ConfigError
-from tonada.model import Batch, Losses
 from tonada.nn.attention import rotary_table
 from tonada.nn.block import Block
 from tonada.nn.cache import KeyValueCache
@@ -229,19 +228,6 @@ class Nested(LanguageModel):
             before = sums.gather(1, groups.start.unsqueeze(-1).expand_as(embedded))
             so_far = (sums[:, 1:] - before).masked_fill(groups.ends.bool().unsqueeze(-1), 0.0)
         return so_far.to(embedded.dtype)
-
-    def losses(self, batch: Batch, step: int) -> Losses:
-        """Yield the mean cross-entropy of the next id, in nats per id.
-
-        Parameters
-        ----------
-        batch
-            ``inputs`` int64 ``[B, T]`` and ``targets`` int64 ``[B, T]``, −100 where nothing is to be predicted.
-        step
-            Unused.
-        """
-        logits = self(batch["inputs"])
-        yield "model", {"cross_entropy": F.cross_entropy(logits.flatten(0, 1), batch["targets"].flatten())}
 
     def start_cache(self, batch: int, capacity: int | None = None) -> NestedCache:
         """Allocate an empty cache for so many lanes; ``capacity`` in ids, the model's context when None."""
