@@ -24,6 +24,7 @@ import numpy as np
 import torch
 import transformers
 
+from peers import llama_config
 from tonada.registry import preset
 from tonada.symbolic.generation import generate
 from tonada.symbolic.lanes import StopRule
@@ -52,20 +53,7 @@ def make_ours(config: GPTConfig, dtype: torch.dtype, prompt: np.ndarray, lanes: 
 
 def make_peer(config: GPTConfig, dtype: torch.dtype, prompt: np.ndarray, lanes: int, new: int) -> Callable[[], int]:
     """Give a function that samples with transformers and counts the ids."""
-    peer = transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=config.vocabulary,
-            hidden_size=config.width,
-            intermediate_size=round(config.width * config.feedforward_ratio),
-            num_hidden_layers=config.blocks,
-            num_attention_heads=config.heads,
-            max_position_embeddings=config.context,
-            tie_word_embeddings=True,
-            bos_token_id=1,
-            eos_token_id=None,
-            pad_token_id=0,
-        )
-    )
+    peer = transformers.LlamaForCausalLM(llama_config(config, bos_token_id=1, pad_token_id=0))
     model = peer.to(dtype).eval()
     ids = torch.from_numpy(prompt.astype(np.int64)).expand(lanes, -1)
 

@@ -302,22 +302,11 @@ def llama_model(ours: GPT) -> Any:
     """Build transformers' model of the same sizes, with our weights."""
     import transformers
 
+    from peers import llama_config
+
     config = ours.config
     llama = transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=config.vocabulary,
-            hidden_size=config.width,
-            intermediate_size=round(config.width * config.feedforward_ratio),
-            num_hidden_layers=config.blocks,
-            num_attention_heads=config.heads,
-            max_position_embeddings=config.context,
-            rms_norm_eps=1e-6,
-            tie_word_embeddings=True,
-            use_cache=False,
-            bos_token_id=None,
-            eos_token_id=None,
-            attn_implementation="sdpa",
-        )
+        llama_config(config, rms_norm_eps=1e-6, use_cache=False, bos_token_id=None, attn_implementation="sdpa")
     )
     mine = ours.state_dict()
     weights = {"model.embed_tokens.weight": mine["embedding.weight"], "model.norm.weight": mine["norm.weight"]}

@@ -165,8 +165,14 @@ def test_a_model_of_two_stages(run: Path, tmp_path: Path, ship: Ship) -> None:
     commands = [line.strip() for line in card.splitlines() if line.startswith("    tonada train")]
     assert [command.split()[2:7] for command in commands] == [
         ["vae/16x", "-d", "DATA", "-o", "FIRST"],
-        ["vae/16x", "-d", "DATA", "-o", "RAW"],
+        ["vae/16x", "-d", "DATA", "-o", "RUN"],
     ]
+    assert "equalise" not in card
+    (second / "equalised.json").touch()  # as equalise_run.py leaves it
+    ship(second, *paths, "--first", run, "--first-cpu-minutes", "3")
+    equalised = (folder / "card.md").read_text()
+    assert "python tools/equalise_run.py RAW -d DATA -o RUN" in equalised
+    assert ", equalised, rounded to bf16" in equalised
     assert commands[1].endswith("--init FIRST")
     assert card.index("4 optimizer steps of 2 crops") < card.index("4 optimizer steps of 3 crops")
     assert "against a discriminator of spectra, weight 0.5" in card

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, TypeVar
 
-from tonada.errors import ResourceError
+from tonada.errors import ConfigError, ResourceError
 
 BATCH = 8
 """Files that a worker takes at a time."""
@@ -32,6 +32,18 @@ class Reader(Protocol[Task, Result]):
     def close(self) -> None:
         """Let go of what is open."""
         ...
+
+
+def check_jobs(jobs: int | None) -> None:
+    """Check a number of processes; None is as many as there are cores.
+
+    Raises
+    ------
+    ConfigError
+        It is below 1.
+    """
+    if jobs is not None and jobs < 1:
+        raise ConfigError(f"jobs must be at least 1; got {jobs}")
 
 
 def available_cores() -> int:

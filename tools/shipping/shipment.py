@@ -52,6 +52,11 @@ class Shipment:
     cpu_minutes: float | None
     first: Shipment | None = None
 
+    @property
+    def is_equalised(self) -> bool:
+        """Whether ``equalise_run.py`` made the run."""
+        return (self.run / "equalised.json").is_file()
+
     @cached_property
     def records(self) -> list[dict[str, Any]]:
         """The run's log."""

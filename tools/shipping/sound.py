@@ -212,9 +212,11 @@ def write_card(shipment: Shipment) -> str:
 
 
 def _commands(shipment: Shipment) -> list[str]:
-    """Give the commands that train it again, one for each stage, and the one that equalises it."""
+    """Give the commands that train it again, one for each stage, and the one that equalises it where that was done."""
     first = [] if shipment.first is None else [shipment.first.train_command("FIRST")]
     init = "" if shipment.first is None else " --init FIRST"
+    if not shipment.is_equalised:
+        return [*first, shipment.train_command() + init]
     return [*first, shipment.train_command("RAW") + init, "python tools/equalise_run.py RAW -d DATA -o RUN"]
 
 
@@ -234,7 +236,7 @@ def _training(shipment: Shipment, network: AudioAutoencoder) -> str:
         costs="; the stage makes the sound rougher, as music is, at some cost to these figures"
         if _stands_still(model)
         else "",
-        rounded="" if shipment.folder is None else ", equalised, rounded to bf16",
+        rounded="" if shipment.folder is None else f"{', equalised' if shipment.is_equalised else ''}, rounded to bf16",
         crop_s=augmentation["crop_samples"] / network.sample_rate,
         hours=seen / network.sample_rate / 3600,
         passes=seen / samples,

@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from torch import Tensor, nn
 
+from tonada.errors import ConfigError
 from tonada.nn.attention import CausalSelfAttention
 from tonada.nn.cache import KeyValueCache
 from tonada.nn.layers import Activation, FeedForward, NormName, make_norm
 from tonada.nn.shortconv import ShortConvolution
+
+
+class BlockSettings(Protocol):
+    """What configs of models that are made of blocks have in common."""
+
+    @property
+    def feedforward_ratio(self) -> float:
+        """Hidden width of the feed-forward layers, as a multiple of the width."""
+
+    @property
+    def convolution(self) -> int:
+        """Positions that a block mixes before it attends."""
+
+    @property
+    def dropout(self) -> float:
+        """While training."""
+
+
+def check_block_settings(config: BlockSettings) -> None:
+    """Check the ranges.
+
+    Raises
+    ------
+    ConfigError
+        A value is out of its range.
+    """
+    owner = type(config).__name__
+    if config.convolution < 0 or config.convolution == 1:
+        raise ConfigError(f"{owner}.convolution must be 0 for none, or at least 2; got {config.convolution}")
+    if not 0.0 <= config.dropout < 1.0:
+        raise ConfigError(f"{owner}.dropout must be at least 0 and less than 1; got {config.dropout}")
+    if config.feedforward_ratio <= 0.0:
+        raise ConfigError(f"{owner}.feedforward_ratio must be positive; got {config.feedforward_ratio}")
 
 
 class Block(nn.Module):

@@ -7,10 +7,30 @@ short convolution.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+
+class Decoder(Protocol):
+    """The sizes of a model of blocks that a cache depends on."""
+
+    @property
+    def width(self) -> int:
+        """D."""
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks."""
+
+    @property
+    def heads(self) -> int:
+        """H."""
+
+    @property
+    def convolution(self) -> int:
+        """K, 0 for none."""
 
 
 class KeyValueCache:
@@ -53,6 +73,31 @@ class KeyValueCache:
         self._recent = self._store.new_zeros(blocks, batch, recent, heads * head_width)
         self.length = 0
         self.plan: Any = None
+
+    @classmethod
+    def for_model(cls, config: Decoder, weight: Tensor, *, batch: int, capacity: int) -> KeyValueCache:
+        """Allocate one for a model of blocks.
+
+        Parameters
+        ----------
+        config
+            Its sizes.
+        weight
+            One of its weights: says device and dtype.
+        batch, capacity
+            Lanes, and positions of each.
+        """
+        return cls(
+            blocks=config.blocks,
+            batch=batch,
+            heads=config.heads,
+            capacity=capacity,
+            head_width=config.width // config.heads,
+            # A CPU attends from one query to bfloat16 keys eight times more slowly than to float32 ones.
+            dtype=torch.float32 if weight.device.type == "cpu" else weight.dtype,
+            device=weight.device,
+            recent=max(0, config.convolution - 1),
+        )
 
     @property
     def capacity(self) -> int:

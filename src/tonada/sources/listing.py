@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from tonada.errors import DataError
+from tonada.errors import ConfigError, DataError
 from tonada.files import translated_errors
 from tonada.sources.members import Kind, SourceFile, opened_member
 from tonada.sources.tables import LARGEST_TABLE_BYTES, Descriptions, parse_table, read_table
@@ -24,6 +24,18 @@ MOST_MEMBERS = 1_000_000
 """A zip with more members is refused before anything is read."""
 MOST_BYTES = 64 * 2**30
 """So is a zip that says it holds more than this, unpacked."""
+
+
+def check_shares(validation: float, test: float) -> None:
+    """Check the shares of the works or tracks that are held out.
+
+    Raises
+    ------
+    ConfigError
+        One is below 0, or nothing is left to train on.
+    """
+    if not (validation >= 0 and test >= 0 and validation + test < 1):
+        raise ConfigError(f"validation and test shares must leave something; got {validation} and {test}")
 
 
 @dataclass(frozen=True, kw_only=True)

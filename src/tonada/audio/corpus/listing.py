@@ -10,6 +10,8 @@ from tonada.audio.corpus.gtzan import REASON, gtzan_number, is_faulty
 from tonada.audio.corpus.kind import AUDIO
 from tonada.errors import ConfigError, DataError
 from tonada.sources import SourceFile, list_sources
+from tonada.sources.listing import check_shares
+from tonada.workers import check_jobs
 
 
 def check_settings(segment_s: float, min_s: float, jobs: int | None, shares: tuple[float, float]) -> None:
@@ -29,11 +31,8 @@ def check_settings(segment_s: float, min_s: float, jobs: int | None, shares: tup
     ConfigError
         One of them cannot be.
     """
-    validation, test = shares
-    if not (validation >= 0 and test >= 0 and validation + test < 1):
-        raise ConfigError(f"validation and test shares must leave something; got {validation} and {test}")
-    if jobs is not None and jobs < 1:
-        raise ConfigError(f"jobs must be at least 1; got {jobs}")
+    check_shares(*shares)
+    check_jobs(jobs)
     if not 0.1 <= segment_s <= 3600 or not 0 < min_s <= 3600:
         raise ConfigError(
             f"segment_seconds must lie between 0.1 and 3600, min_seconds above 0; got {segment_s:g} and {min_s:g}"

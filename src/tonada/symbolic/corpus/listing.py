@@ -8,9 +8,11 @@ from pathlib import Path
 
 from tonada.errors import ConfigError, DataError
 from tonada.sources import SourceFile, list_sources
+from tonada.sources.listing import check_shares
 from tonada.symbolic.corpus.composers import composer_in_path
 from tonada.symbolic.corpus.kind import MIDI
 from tonada.symbolic.corpus.selection import select
+from tonada.workers import check_jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,11 +51,10 @@ def check_settings(min_notes: int, jobs: int | None, shares: tuple[float, float]
     ConfigError
         One of them cannot be.
     """
-    validation, test = shares
-    if not (validation >= 0 and test >= 0 and validation + test < 1):
-        raise ConfigError(f"validation and test shares must leave something; got {validation} and {test}")
-    if min_notes < 1 or (jobs is not None and jobs < 1):
-        raise ConfigError(f"min_notes and jobs must be at least 1; got {min_notes} and {jobs}")
+    check_shares(*shares)
+    check_jobs(jobs)
+    if min_notes < 1:
+        raise ConfigError(f"min_notes must be at least 1; got {min_notes}")
 
 
 def list_corpus(sources: Sequence[Path], wanted: Mapping[str, Sequence[str]]) -> CorpusListing:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tonada.errors import ConfigError
 from tonada.nn.attention import rotary_table
-from tonada.nn.block import Block
+from tonada.nn.block import Block, check_block_settings
 from tonada.nn.cache import KeyValueCache
 from tonada.nn.layers import Activation, NormName, make_norm
 from tonada.symbolic.models.base import LanguageModel
@@ -78,12 +78,7 @@ class GPTConfig:
                 f"GPTConfig: rotary positions need an even width per head; got {self.width // self.heads} "
                 f"(width={self.width}, heads={self.heads}). Try heads={max(1, self.heads // 2)}."
             )
-        if self.convolution < 0 or self.convolution == 1:
-            raise ConfigError(f"GPTConfig.convolution must be 0 for none, or at least 2; got {self.convolution}")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ConfigError(f"GPTConfig.dropout must be at least 0 and less than 1; got {self.dropout}")
-        if self.feedforward_ratio <= 0.0:
-            raise ConfigError(f"GPTConfig.feedforward_ratio must be positive; got {self.feedforward_ratio}")
+        check_block_settings(self)
 
 
 def giga() -> GPTConfig:
@@ -250,18 +245,8 @@ class GPT(LanguageModel):
         capacity
             Number of positions; the model's context when None.
         """
-        weight = self.embedding.weight
-        return KeyValueCache(
-            blocks=self.config.blocks,
-            batch=batch,
-            heads=self.config.heads,
-            capacity=self.config.context if capacity is None else min(capacity, self.config.context),
-            head_width=self.config.width // self.config.heads,
-            # A CPU attends from one query to bfloat16 keys eight times more slowly than to float32 ones.
-            dtype=torch.float32 if weight.device.type == "cpu" else weight.dtype,
-            device=weight.device,
-            recent=max(0, self.config.convolution - 1),
-        )
+        positions = self.config.context if capacity is None else min(capacity, self.config.context)
+        return KeyValueCache.for_model(self.config, self.embedding.weight, batch=batch, capacity=positions)
 
     @torch.inference_mode()
     def step(self, ids: Tensor, cache: KeyValueCache) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from tonada.errors import ConfigError
 from tonada.nn.attention import rotary_table
-from tonada.nn.block import Block
+from tonada.nn.block import Block, check_block_settings
 from tonada.nn.cache import KeyValueCache
 from tonada.nn.layers import FeedForward, make_norm
 from tonada.symbolic.models.base import LanguageModel
@@ -81,12 +81,7 @@ class NestedConfig:
             )
         if list(starts) != sorted(set(starts)) or not 0 <= starts[0] <= starts[-1] < self.vocabulary:
             raise ConfigError(f"NestedConfig.slot_starts must be rising ids below {self.vocabulary}; got {starts}")
-        if self.convolution < 0 or self.convolution == 1:
-            raise ConfigError(f"NestedConfig.convolution must be 0 for none, or at least 2; got {self.convolution}")
-        if not 0.0 <= self.dropout < 1.0:
-            raise ConfigError(f"NestedConfig.dropout must be at least 0 and less than 1; got {self.dropout}")
-        if self.feedforward_ratio <= 0.0:
-            raise ConfigError(f"NestedConfig.feedforward_ratio must be positive; got {self.feedforward_ratio}")
+        check_block_settings(self)
 
 
 NOTE_SLOTS = (87, 233, 361, 393)

@@ -46,17 +46,8 @@ class NestedCache:
     def __init__(self, model: Nested, batch: int, capacity: int) -> None:
         config, weight = model.config, model.embedding.weight
         self._ids = torch.zeros(batch, capacity, dtype=torch.int64, device=weight.device)
-        self._notes = KeyValueCache(
-            blocks=config.blocks,
-            batch=batch,
-            heads=config.heads,
-            capacity=min(capacity, capacity // len(config.slot_starts) + _SPARE_NOTES),
-            head_width=config.width // config.heads,
-            # A CPU attends from one query to bfloat16 keys eight times more slowly than to float32 ones.
-            dtype=torch.float32 if weight.device.type == "cpu" else weight.dtype,
-            device=weight.device,
-            recent=max(0, config.convolution - 1),
-        )
+        notes = min(capacity, capacity // len(config.slot_starts) + _SPARE_NOTES)
+        self._notes = KeyValueCache.for_model(config, weight, batch=batch, capacity=notes)
         self._plan: NestedPlan | None = None
         self.clear()
 
