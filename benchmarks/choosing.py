@@ -4,9 +4,10 @@
 
 The file lists the rows: a name, a preset, the data set (a folder below ``--data``), settings, and what it is told
 beside. Every row is one command of the command line; rows whose runs are there already are not trained again. Each
-gets the same number of notes, so rows with more ids for a note take more ids. Judged is every eighth validation piece,
-whole, by *corrected* nats per note; notes per second are those of one stream of continuation in bf16 on one thread, in
-turns.
+gets the same number of notes, so rows with more ids for a note take more ids. Judged is every eighth piece that the
+data set ``base`` holds out, whole, by *corrected* nats per note. The difference to the first row is the mean of those
+pieces' differences with its 95 % interval over pieces; what another seed is worth, rows with another seed say. Notes
+per second are those of one stream of continuation in bf16 on one thread, in turns.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tonada.config import read_toml
 from tonada.data import Dataset
 from tonada.files import write_text
 from tonada.runs import LoadedModel, load_model, read_log
+from tonada.statistics.intervals import bootstrap_mean
 from tonada.symbolic.evaluation.heldout import evaluate_held_out
 from tonada.symbolic.generation import generate
 from tonada.symbolic.lanes import StopRule
@@ -42,8 +44,8 @@ from tonada.symbolic.notes import Notes
 from tonada.symbolic.sampling import SamplingConfig
 from tonada.symbolic.tokenizers.base import Tokenizer
 
-EVERY = 8
-"""Of the validation pieces, one in so many is judged."""
+REFERENCE, EVERY = "base", 8
+"""The data set whose validation pieces are judged, and of them one in so many."""
 TIMED_NOTES, TURNS = 60, 5
 
 
@@ -107,7 +109,10 @@ def judge(row: Row, data: Path, run: Path) -> dict[str, Any]:
     path = run / "judged.json"
     if not path.is_file():
         dataset, loaded = Dataset(data / row.data), load_model(run)
-        pieces = dataset.pieces("validation")[::EVERY]
+        names = {piece.metadata["name"] for piece in Dataset(data / REFERENCE).pieces("validation")[::EVERY]}
+        pieces = [piece for piece in dataset.pieces("validation") if piece.metadata["name"] in names]
+        if len(pieces) != len(names):
+            sys.exit(f"{data / row.data} lacks validation pieces of {data / REFERENCE}")
         found = evaluate_held_out(
             loaded.model,
             NotesStudy(dataset).codec,
@@ -115,11 +120,14 @@ def judge(row: Row, data: Path, run: Path) -> dict[str, Any]:
             seconds=[float(piece.metadata["seconds"]) for piece in pieces],
             precision="bf16",
         )
+        hidden = found.model.nats_per_note_corrected - found.model.nats_per_note  # by the bins, alike in all pieces
+        by_piece = [nats / notes + hidden for nats, notes in zip(found.piece_nats, found.piece_notes, strict=True)]
         facts = {
             "parameters": loaded.model.parameter_count(),
             "ids_per_note": found.ids_per_note,
             "corrected": found.model.nats_per_note_corrected,
             "nats_per_note": found.model.nats_per_note,
+            "corrected_by_piece": dict(zip((piece.metadata["name"] for piece in pieces), by_piece, strict=True)),
             "slots": {slot.slot: slot.nats_per_note for slot in found.model.slots},
         }
         write_text(path, json.dumps(facts, indent=1) + "\n")
@@ -158,15 +166,24 @@ def time_continuation(loaded: LoadedModel, seed: int) -> float:
 
 def table(found: Sequence[dict[str, Any]]) -> str:
     """Write the rows as Markdown."""
-    head = "| row | parameters | ids per note | CPU minutes | corrected nats per note | notes per CPU second |"
-    lines = [head, "|---" * 6 + "|"]
+    head = "| row | parameters | ids per note | CPU minutes | corrected nats per note | difference to the first "
+    lines = [head + "| notes per CPU second |", "|---" * 7 + "|"]
     lines += [
         f"| {row['name']} | {row['parameters'] / 1e6:.2f} M | {row['ids_per_note']:.2f} | {row['cpu_s'] / 60:.1f} "
-        f"| {row['corrected']:.3f} | {row['notes_per_cpu_s']:.0f} |"
+        f"| {row['corrected']:.3f} | {difference(row, found[0])} | {row['notes_per_cpu_s']:.0f} |"
         for row in found
     ]
     commands = [f"* {row['name']}: `{row['command']}`" for row in found]
     return "\n".join([*lines, "", *commands]) + "\n"
+
+
+def difference(row: Mapping[str, Any], first: Mapping[str, Any]) -> str:
+    """Write how much a row is above another, piece by piece, with the interval."""
+    if row is first:
+        return ""
+    ours, theirs = row["corrected_by_piece"], first["corrected_by_piece"]
+    found = bootstrap_mean([ours[name] - theirs[name] for name in theirs])
+    return f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
 
 
 def main() -> None:

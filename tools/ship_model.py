@@ -5,9 +5,9 @@
     python tools/ship_model.py RUN EVALUATION/evaluation.json --name NAME --data DATA
 
 The weights that ship are those that are evaluated: the first call writes them, without a card, the last one the card. A
-model of notes takes the evaluation of the validation split, and ``--comparison`` what ``benchmarks/continuations.py``
-wrote. An autoencoder of sound takes those of the validation and the test split, and gets two files more: its prior,
-fitted to the encoded training split, and a list of all artists.
+model of notes takes the evaluation of the validation split and, once it is final, that of the test split, too, and
+``--comparison`` what ``benchmarks/continuations.py`` wrote. An autoencoder of sound takes those of both splits, and
+gets two files more: its prior, fitted to the encoded training split, and a list of all artists.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tonada.errors import TonadaError
 from tonada.files import write_text
 from tonada.runs import build_model, pretrained_folder, save_model
 
-MOST_MEGABYTES = 10.0
+MOST_MEGABYTES = 50.0
 
 
 def main() -> None:
@@ -45,8 +45,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the data set that the run was trained on")
     parser.add_argument("--comparison", type=Path, help="Markdown to put into the card")
     parser.add_argument("--cpu-minutes", type=float, help="processor time of the training, where it was measured")
-    parser.add_argument("--first", type=Path, help="the run whose weights the run began with")
-    parser.add_argument("--first-cpu-minutes", type=float, help="processor time of that one")
+    parser.add_argument("--first", type=Path, nargs="*", default=[], help="runs of earlier stages, the first one first")
+    parser.add_argument("--first-cpu-minutes", type=float, nargs="*", help="processor time of each of them")
     parser.add_argument("--draft", action="store_true", help="no card yet: there are no figures of these weights")
     parser.add_argument("-o", "--output", type=Path, help="the shipped models' folder when not given")
     arguments = parser.parse_args()
@@ -73,17 +73,21 @@ def ship(arguments: argparse.Namespace) -> list[Path]:
     if arguments.draft:
         (folder / "card.md").unlink(missing_ok=True)  # figures of other weights
         return sorted(folder.iterdir())
+    minutes = arguments.first_cpu_minutes or [None] * len(arguments.first)
+    if len(minutes) != len(arguments.first):
+        sys.exit("give --first-cpu-minutes for each run of --first, or not at all")
     first = None
-    if arguments.first is not None:
+    for run, spent in zip(arguments.first, minutes, strict=True):
         first = Shipment(
             name=arguments.name,
             folder=None,
-            run=arguments.first,
-            config=read_toml(arguments.first / "config.toml"),
+            run=run,
+            config=read_toml(run / "config.toml"),
             dataset=dataset,
             evaluations={},
             comparison="",
-            cpu_minutes=arguments.first_cpu_minutes,
+            cpu_minutes=spent,
+            first=first,
         )
     shipment = Shipment(
         name=arguments.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from tonada.api.presets import show_config
 from tonada.api.studies.choice import study_of
 from tonada.data import Dataset
 from tonada.runs import read_log
+
+STAGE_NAMES = ("FIRST", "SECOND", "THIRD", "FOURTH")
+"""How cards call the runs before the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +57,26 @@ class Shipment:
     first: Shipment | None = None
 
     @property
+    def stages(self) -> list[Shipment]:
+        """The stages of the training, the first one first."""
+        return [*([] if self.first is None else self.first.stages), self]
+
+    @property
     def is_equalised(self) -> bool:
         """Whether ``equalise_run.py`` made the run."""
         return (self.run / "equalised.json").is_file()
+
+    @cached_property
+    def grown(self) -> dict[str, Any] | None:
+        """How ``grow_run.py`` made the run of a shallower one, if it did."""
+        path = self.run / "grown.json"
+        return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+    @property
+    def trained_model(self) -> Mapping[str, Any]:
+        """The settings of the network that was trained: those before it was grown."""
+        model = self.config["model"]
+        return model if self.grown is None else {**model, "blocks": self.grown["blocks"]}
 
     @cached_property
     def records(self) -> list[dict[str, Any]]:
@@ -91,17 +112,38 @@ class Shipment:
     def changes(self, preset: str) -> dict[str, Any]:
         """Give the settings in which the run differs from a preset with its recipe, data's own left out."""
         dictated = study_of(self.config["model"]["name"])(self.dataset).model_settings()
+        config = {**self.config, "model": self.trained_model}
         return {
-            key: self.config[table][key]
+            key: config[table][key]
             for table, settings in show_config(preset).items()
             for key, value in settings.items()
-            if key not in dictated and self.config[table].get(key, value) != value
+            if key not in dictated and config[table].get(key, value) != value
         }
 
-    def train_command(self, run: str = "RUN") -> str:
+    def train_command(self, run: str = "RUN", *, init: str | None = None) -> str:
         """Give the command that trains it again, into a folder of this name."""
         settings = "".join(f" --set {key}={_toml(value)}" for key, value in self.changes(self.preset).items())
-        return f"tonada train {self.preset} -d DATA -o {run}{settings}"
+        return f"tonada train {self.preset} -d DATA -o {run}{settings}{f' --init {init}' if init else ''}"
+
+    def commands(self, run: str = "RUN", *, init: str | None = None) -> list[str]:
+        """Give the commands that make the run again, what was done after the training included."""
+        if self.is_equalised:
+            return [self.train_command("RAW", init=init), f"python tools/equalise_run.py RAW -d DATA -o {run}"]
+        if self.grown is not None:
+            silent = " --silent" if self.grown["silent"] else ""
+            grow = f"python tools/grow_run.py SHALLOW -o {run} --times {self.grown['times']}{silent}"
+            return [self.train_command("SHALLOW", init=init), grow]
+        return [self.train_command(run, init=init)]
+
+    @property
+    def all_commands(self) -> list[str]:
+        """Give the commands of all stages."""
+        found: list[str] = []
+        before = None
+        for name, stage in zip([*STAGE_NAMES[: len(self.stages) - 1], "RUN"], self.stages, strict=True):
+            found += stage.commands(name, init=before)
+            before = name
+        return found
 
     @property
     def minutes(self) -> str:

@@ -196,7 +196,7 @@ def write_card(shipment: Shipment) -> str:
         data_sha256=dataset.sha256,
         collections=" ".join(prepared["collections"]),
         prepare_seed=prepared["seed"],
-        train_commands="\n    ".join(_commands(shipment)),
+        train_commands="\n    ".join(shipment.all_commands),
         training=_training(shipment, network),
         computed_in=found["test"]["precision"],
         figures=_figures(found),
@@ -209,15 +209,6 @@ def write_card(shipment: Shipment) -> str:
         rights=rights_table(works),
         reading=reading(works),
     )
-
-
-def _commands(shipment: Shipment) -> list[str]:
-    """Give the commands that train it again, one for each stage, and the one that equalises it where that was done."""
-    first = [] if shipment.first is None else [shipment.first.train_command("FIRST")]
-    init = "" if shipment.first is None else " --init FIRST"
-    if not shipment.is_equalised:
-        return [*first, shipment.train_command() + init]
-    return [*first, shipment.train_command("RAW") + init, "python tools/equalise_run.py RAW -d DATA -o RUN"]
 
 
 def _training(shipment: Shipment, network: AudioAutoencoder) -> str:
