@@ -4,10 +4,10 @@
 
 The file lists the rows: a name, a preset, the data set (a folder below ``--data``), settings, and what it is told
 beside. Every row is one command of the command line; rows whose runs are there already are not trained again. Each
-gets the same number of notes, so rows with more ids for a note take more ids. Judged is every eighth piece that the
-data set ``base`` holds out, whole, by *corrected* nats per note. The difference to the first row is the mean of those
-pieces' differences with its 95 % interval over pieces; what another seed is worth, rows with another seed say. Notes
-per second are those of one stream of continuation in bf16 on one thread, in turns.
+learns from the same number of notes, if it does not say another, so rows with more ids for a note take more ids. Judged
+is every eighth piece that the data set ``base`` holds out, whole, by *corrected* nats per note. The difference to the
+first row is the mean of those pieces' differences with its 95 % interval over pieces; what another seed is worth, rows
+with another seed say. Notes per second are those of one stream of continuation in bf16 on one thread, in turns.
 """
 
 from __future__ import annotations
@@ -51,12 +51,13 @@ TIMED_NOTES, TURNS = 60, 5
 
 @dataclass(frozen=True)
 class Row:
-    """A choice: how it is called, the preset, the data set's folder, settings."""
+    """A choice: how it is called, the preset, the data set's folder, settings, the notes that it learns from."""
 
     name: str
     preset: str
     data: str
     settings: tuple[str, ...]
+    notes: int
 
     def command(self, data: Path, output: Path, more: Sequence[str] = ()) -> list[str]:
         """Give the arguments of ``tonada`` that train it."""
@@ -64,16 +65,17 @@ class Row:
         return ["train", self.preset, "-d", str(data / self.data), "-o", str(output), *settings]
 
 
-def read_rows(path: Path) -> tuple[list[Row], int]:
-    """Read the rows, and the notes that each learns from."""
+def read_rows(path: Path) -> list[Row]:
+    """Read the rows."""
     table = read_toml(path)
     shared = tuple(map("=".join, _told(table["settings"])))
     rows = []
     for name, row in table["rows"].items():
         own = tuple(map("=".join, _told(row.get("settings", {}))))
         kept = tuple(setting for setting in shared if setting.split("=")[0] not in row.get("settings", {}))
-        rows.append(Row(name, row["preset"], row.get("data", "base"), (*kept, *own)))
-    return rows, int(table["notes"])
+        notes = int(row.get("notes", table["notes"]))
+        rows.append(Row(name, row["preset"], row.get("data", REFERENCE), (*kept, *own), notes))
+    return rows
 
 
 def _told(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -81,13 +83,13 @@ def _told(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in settings.items()]
 
 
-def train(row: Row, data: Path, run: Path, notes: int) -> None:
+def train(row: Row, data: Path, run: Path) -> None:
     """Train a row in a process of its own, and note the processor time that it took."""
     dataset = Dataset(data / row.data)
     pieces = dataset.pieces("train")
     ids_per_note = sum(len(piece.array) for piece in pieces) / sum(int(piece.metadata["notes"]) for piece in pieces)
     settings = dict(setting.split("=", 1) for setting in row.settings)
-    steps = max(1, round(notes * ids_per_note / (int(settings["batch"]) * int(settings["context"]))))
+    steps = max(1, round(row.notes * ids_per_note / (int(settings["batch"]) * int(settings["context"]))))
     arguments = row.command(data, run, [f"steps={steps}", f"validate_every={steps}"])
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-m", "tonada", *arguments], check=True, stdout=subprocess.DEVNULL)
@@ -196,15 +198,14 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="train nothing: the table of the rows that are there")
     parser.add_argument("--output", type=Path, help="JSON with all figures")
     arguments = parser.parse_args()
-    rows, notes = read_rows(arguments.choices)
-    rows = [row for row in rows if arguments.only is None or row.name in arguments.only]
+    rows = [row for row in read_rows(arguments.choices) if arguments.only is None or row.name in arguments.only]
     done = []
     for row in rows:
         run = arguments.runs / row.name.replace(" ", "-")
         if not (run / "spent.json").is_file():
             if arguments.table:
                 continue
-            train(row, arguments.data, run, notes)
+            train(row, arguments.data, run)
         require_same(row, arguments.data, run)
         done.append((run, judge(row, arguments.data, run)))
         sys.stderr.write(f"{row.name}: {done[-1][1]['corrected']:.3f} nats per note\n")
