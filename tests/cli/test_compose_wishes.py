@@ -59,6 +59,7 @@ def save(name: str, tokenizer: NoteTokenizer | PerformanceTokenizer, told: float
     ("wishes", "told"),
     [
         ([], {}),
+        (["--composer", "Sergei Rakhmaninov"], {"composer": "Rachmaninoff"}),
         (["--composer", "saint-saens", "--period", "Romantic"], {"composer": "Saint-Saëns", "style": "romantic"}),
         (["--key", "d-flat MINOR", "--tempo", "75"], {"key": "C# minor", "tempo": "slow"}),
         (["--key", "Bb major", "--density", "7"], {"key": "Bb major", "density": "sparse"}),

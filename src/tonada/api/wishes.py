@@ -68,7 +68,10 @@ def _name(conditions: Conditions, kind: str, text: str) -> str:
     except ValueError:
         number = None
     if number is None:
-        return conditions.find(kind, text)
+        from tonada.symbolic.describing import composer_name
+
+        meant = composer_name(text, conditions.names[kind]) if kind == "composer" else None
+        return conditions.find(kind, text if meant in (None, "other") else meant)
     if not 0 < number < float("inf"):
         raise ConfigError(f"{kind} must be more than 0 and finite; got {text}")
     return str(conditions.name_of(kind, number))
