@@ -6,8 +6,9 @@ The file lists the rows: a name, a preset, the data set (a folder below ``--data
 beside. Every row is one command of the command line; rows whose runs are there already are not trained again. Each
 learns from the same number of notes, if it does not say another, so rows with more ids for a note take more ids. Judged
 is every eighth piece that the data set ``base`` holds out, whole, by *corrected* nats per note. The difference to the
-first row is the mean of those pieces' differences with its 95 % interval over pieces; what another seed is worth, rows
-with another seed say. Notes per second are those of one stream of continuation in bf16 on one thread, in turns.
+first row is the mean of those pieces' differences with its 95 % interval over pieces, what bins hide taken at its mean
+over all; what another seed is worth, rows with another seed say. Notes per second are those of one stream of
+continuation in bf16 on one thread, in turns.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def train(row: Row, data: Path, run: Path) -> None:
     ids_per_note = sum(len(piece.array) for piece in pieces) / sum(int(piece.metadata["notes"]) for piece in pieces)
     settings = dict(setting.split("=", 1) for setting in row.settings)
     steps = max(1, round(row.notes * ids_per_note / (int(settings["batch"]) * int(settings["context"]))))
-    arguments = row.command(data, run, [f"steps={steps}", f"validate_every={steps}"])
+    scored = [] if "validate_every" in settings else [f"validate_every={steps}"]
+    arguments = row.command(data, run, [f"steps={steps}", *scored])
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-m", "tonada", *arguments], check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
