@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tonada.api.evaluation import evaluate
     from tonada.api.exploring import explore
     from tonada.api.generating import generate
+    from tonada.api.importing import import_model
     from tonada.api.inspection import list_models, list_runs, show_model, show_run
     from tonada.api.morphing import morph
     from tonada.api.perturbing import perturb
@@ -44,6 +45,7 @@ _HOMES = {
     "evaluate": "tonada.api.evaluation",
     "explore": "tonada.api.exploring",
     "generate": "tonada.api.generating",
+    "import_model": "tonada.api.importing",
     "list_models": "tonada.api.inspection",
     "list_runs": "tonada.api.inspection",
     "morph": "tonada.api.morphing",
@@ -67,6 +69,7 @@ __all__ = [
     "evaluate",
     "explore",
     "generate",
+    "import_model",
     "list_models",
     "list_runs",
     "morph",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from tonada.api.inputs import Failure
 from tonada.cli.batches import batch_code, json_of
@@ -72,6 +75,30 @@ def model_info(model: str, /, *, json: Json = False) -> None:
     )
     if info.card:
         print(f"\n{info.card.rstrip()}")
+
+
+def model_import(checkpoint: Path, /, *, output: Annotated[Path, Parameter(alias="-o")], json: Json = False) -> None:
+    """Turn a published GIGA-Piano checkpoint into a model folder.
+
+    Parameters
+    ----------
+    checkpoint
+        The .pth file. It is read as plain tensors; one that needs code to be run is refused.
+    output
+        The model folder.
+    json
+        Print JSON.
+    """
+    from tonada.api.importing import import_model
+
+    info = import_model(checkpoint, output=output)
+    files = sorted(path for path in info.folder.iterdir() if path.is_file())
+    if json:
+        print_json({"model": info, "files": files})
+        return
+    print_facts({"name": info.name, "parameters": info.parameters, "blocks": info.config["model"]["blocks"]})
+    for path in files:
+        print(path)
 
 
 def runs_list(folder: Path = Path(), /, *, json: Json = False) -> int:
