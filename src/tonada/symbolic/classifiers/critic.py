@@ -56,9 +56,10 @@ class CriticConfig:
         sizes = {"width": self.width, "blocks": self.blocks, "heads": self.heads, "embedding": self.embedding}
         check_classifier("CriticConfig", self.classes, self.dropout, **sizes)
         if self.width % (2 * self.heads):
+            nearest = (self.width // (2 * self.heads) + 1) * 2 * self.heads
             raise ConfigError(
                 "CriticConfig.width must be a multiple of twice the heads, since positions rotate pairs; "
-                f"got width={self.width}, heads={self.heads}. Try {(self.width // (2 * self.heads) + 1) * 2 * self.heads}"
+                f"got width={self.width}, heads={self.heads}. Try {nearest}"
             )
 
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -179,7 +180,7 @@ def parts_of(notes: Notes, longest: int = LONGEST) -> list[Notes]:
     """Cut notes into as few parts as can be read at once, about equally long; nothing gives one empty part."""
     count = max(1, math.ceil(len(notes) / longest))
     edges = np.linspace(0, len(notes), count + 1).round().astype(int).tolist()
-    return [notes[start:stop] for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [notes[start:stop] for start, stop in pairwise(edges)]
 
 
 def spread_passages(notes: Notes, length: int, most: int) -> list[Notes]:
