@@ -59,10 +59,10 @@ def prepared(music: Path, tonada: Run) -> Path:
 def test_prepare_lists_what_it_wrote_and_says_what_it_left_out(music: Path, tonada: Run) -> None:
     outcome = tonada("prepare", music, "-o", "data")
     assert outcome.code == 0
-    files = ["catalogue.csv", "duplicates.csv", "leakage.csv", "manifest.json", "skipped.csv"]
+    files = ["catalogue.csv", "duplicates.csv", "leakage.csv", "manifest.json", "report.html", "skipped.csv"]
     files += [f"{split}-00000.npy" for split in ("test", "train", "validation")]
     assert names(Path("data")) == sorted(files)
-    assert outcome.lines[-8:] == [f"data/{name}" for name in sorted(files)]
+    assert outcome.lines[-9:] == [f"data/{name}" for name in sorted(files)]
     assert [line.split()[:3] for line in outcome.lines[1:4]] == [
         ["train", "2", "120"],
         ["validation", "1", "60"],
