@@ -178,6 +178,31 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
         yield record
 
 
+def append_log(run: Path, record: Mapping[str, Any], *, is_first: bool = True) -> None:
+    """Add a record to a run's log.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+    record
+        With the number of a step, under ``step``.
+    is_first
+        Whether this is the process that writes.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written.
+    ResourceError
+        The disk is full.
+    """
+    if is_first:
+        path = run / "log.jsonl"
+        with translated_errors(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+
 def rewind_log(run: Path, step: int) -> None:
     """Drop the records that a resumed run will write again: those of optimizer steps beyond ``step``."""
     path = run / "log.jsonl"
