@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tonada.symbolic.evaluation.simultaneity import CHORD_GAP_S
+from tonada.symbolic.evaluation.simultaneity import CHORD_GAP_S, MICROSECONDS_PER_S, microseconds
 from tonada.symbolic.notes import Notes
 
 LOOK_BACK = 4
@@ -37,9 +37,10 @@ def describe_notes(notes: Notes) -> NDArray[np.float32]:
         twelve, all 0 where there is no such note).
     """
     count = len(notes)
-    onset, pitch, velocity = notes.onset_s, notes.pitch, notes.velocity
-    gap = np.diff(onset, prepend=onset[:1])
-    still = (onset + notes.duration_s)[None, :] > onset[:, None]
+    start, end = microseconds(notes)
+    pitch, velocity = notes.pitch, notes.velocity
+    gap = np.diff(start, prepend=start[:1]) / MICROSECONDS_PER_S
+    still = end[None, :] > start[:, None]
     values = np.zeros((count, FEATURES), dtype=np.float32)
     values[:, 0] = np.log1p(gap / _GAP_S) / 4
     values[1:, 1] = gap[1:] <= CHORD_GAP_S
