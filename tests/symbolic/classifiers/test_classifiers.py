@@ -152,7 +152,7 @@ def test_batches_are_functions_of_seed_and_step() -> None:
 def test_without_variation_a_passage_is_of_the_piece() -> None:
     tokenizer = NoteTokenizer()
     notes = tokenizer.decode_notes(tokenizer.encode_notes(random_notes(100)))
-    plain = PassageAugmentation(shortest=100, longest=100, semitones=0, stretch=0.0, velocity=0)
+    plain = PassageAugmentation(shortest=100, longest=100, semitones=0, stretch=0.0, velocity=0, dropped=0.0)
     ids = tokenizer.encode_notes(notes)
     batch = PassageBatches([ids, ids], [0, 1], ("a", "b"), tokenizer, batch=2, seed=1, augmentation=plain).batch(0)
     assert np.array_equal(batch["features"][0].numpy(), describe_notes(notes))
@@ -188,6 +188,7 @@ def test_a_class_without_a_piece() -> None:
         (lambda: CriticConfig(width=20, heads=4), "got width=20, heads=4. Try 24"),
         (lambda: PassageAugmentation(shortest=9, longest=8), "shortest must lie in 1 to longest"),
         (lambda: PassageAugmentation(velocity=-1), "velocity must lie in 0 to 127"),
+        (lambda: PassageAugmentation(dropped=-0.1), "dropped must lie in 0 to 1"),
         (lambda: PassageAugmentation(stretch=2.0), "stretch must lie in 0 to 1"),
     ],
 )

@@ -27,7 +27,7 @@ PASSAGE_NOTES = 200
 """Notes of a passage that is measured on: some twenty seconds."""
 LENGTHS = (60, 120, PASSAGE_NOTES, 300)
 """Of which the figures are given."""
-PER_PIECE, PER_PIECE_WHILE_TRAINING = 16, 4
+PER_PIECE, PER_PIECE_WHILE_TRAINING = 8, 4
 """Passages of a piece at most, evenly spread."""
 
 

@@ -36,8 +36,8 @@ class JudgeConfig:
     """Notes that a convolution sees; odd."""
     embedding: int = 64
     """Features of a passage, E: what distances between sets of pieces are measured on."""
-    dropout: float = 0.2
-    """On what is pooled, while training; 0 ≤ dropout < 1."""
+    dropout: float = 0.3
+    """On what each block adds and on what is pooled, while training; 0 ≤ dropout < 1."""
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -76,7 +76,7 @@ class Judge(NoteClassifier):
             "batch": 32,
             "learning_rate": 2e-3,
             "schedule": "cosine",
-            "weight_decay": 0.05,
+            "weight_decay": 0.2,
             "ema": 0.995,
             "validate_every": 100,
         }
@@ -97,7 +97,7 @@ class Judge(NoteClassifier):
         heard = mask[:, :, None].to(features.dtype)
         x = (self.entry(features) * heard).transpose(1, 2)
         for block in self.blocks:
-            x = block(x) * heard.transpose(1, 2)
+            x = (x + self.dropout(block(x) - x)) * heard.transpose(1, 2)
         x = self.norm(x.transpose(1, 2)).float() * heard
         count = heard.sum(dim=1).clamp(min=1.0)
         mean = x.sum(dim=1) / count

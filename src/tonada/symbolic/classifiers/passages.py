@@ -41,6 +41,8 @@ class PassageAugmentation:
     """Slower or faster by this share at most."""
     velocity: int = 12
     """Louder or softer by as much MIDI velocity at most, the same for all notes."""
+    dropped: float = 0.2
+    """Share of a passage's notes that is left out at most: no figure can then be learned by heart."""
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -57,8 +59,11 @@ class PassageAugmentation:
         for name in ("semitones", "velocity"):
             if not 0 <= getattr(self, name) <= 127:
                 raise ConfigError(f"PassageAugmentation.{name} must lie in 0 to 127; got {getattr(self, name)}")
-        if not 0 <= self.stretch <= 1:
-            raise ConfigError(f"PassageAugmentation.stretch must lie in 0 to 1; got {self.stretch}. Try 0.15")
+        for name, usual in (("stretch", 0.15), ("dropped", 0.2)):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(
+                    f"PassageAugmentation.{name} must lie in 0 to 1; got {getattr(self, name)}. Try {usual}"
+                )
 
 
 class PassageBatches:
@@ -145,6 +150,8 @@ class PassageBatches:
         widest = math.log1p(told.stretch)
         stretch = math.exp(generator.uniform(-widest, widest))
         velocity = int(generator.integers(-told.velocity, told.velocity, endpoint=True))
+        share = generator.uniform(0.0, told.dropped)
+        notes = notes[generator.random(len(notes)) >= share]
         return replace(
             notes,
             onset_s=notes.onset_s * stretch,
