@@ -17,8 +17,10 @@ from tonada.cli.doctor import doctor
 from tonada.cli.encode import encode
 from tonada.cli.evaluate import evaluate
 from tonada.cli.explore import explore
+from tonada.cli.finetune import finetune
 from tonada.cli.generate import generate
 from tonada.cli.inspect import config_show, model_import, model_info, model_list, runs_list, runs_show
+from tonada.cli.lr_find import lr_find
 from tonada.cli.morph import morph
 from tonada.cli.perturb import perturb
 from tonada.cli.prepare import prepare
@@ -65,7 +67,7 @@ def make_app() -> App:
     commands: tuple[tuple[Group, tuple[Callable[..., int | None], ...]], ...] = (
         (making, (compose, replay, render)),
         (sounding, (encode, decode, morph, perturb, generate)),
-        (learning, (prepare, train, evaluate)),
+        (learning, (prepare, train, finetune, lr_find, evaluate)),
         (looking, (explore, doctor)),
     )
     for group, functions in commands:
