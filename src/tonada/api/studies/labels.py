@@ -110,7 +110,7 @@ class LabelEvaluation(Evaluation):
 
     def tables(self) -> dict[str, Rows]:
         """Give the confusion matrix, and the recalls of passages of other lengths."""
-        matrix = [
+        matrix: Rows = [
             {
                 "class": row.name,
                 "works": row.works,
@@ -120,7 +120,7 @@ class LabelEvaluation(Evaluation):
             }
             for row in self.main.classes
         ]
-        lengths = [
+        lengths: Rows = [
             {
                 "notes": figures.notes,
                 "balanced accuracy": str(figures.balanced_accuracy),

@@ -38,7 +38,8 @@ class Reading:
     @property
     def chosen(self) -> NDArray[np.int64]:
         """The most probable class of each piece, the first of equals; int64 ``[P]``."""
-        return self.log_probabilities.argmax(axis=1).astype(np.int64)
+        chosen: NDArray[np.int64] = self.log_probabilities.argmax(axis=1).astype(np.int64)
+        return chosen
 
     def log_odds(self, name: str) -> Floats:
         """Give ln p / q of a class for each piece, q being the probability of all others; float64 ``[P]``."""
