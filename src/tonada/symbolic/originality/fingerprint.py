@@ -202,12 +202,14 @@ def mark_counts(notes: Ints) -> Ints:
 def packed(values: Nibbles) -> Nibbles:
     """Write numbers from 0 to 15 two a byte."""
     even = np.append(values, np.zeros(len(values) % 2, dtype=np.uint8))
-    return even[0::2] | (even[1::2] << 4)
+    both: Nibbles = even[0::2] | (even[1::2] << np.uint8(4))
+    return both
 
 
 def unpacked(column: Nibbles, index: Ints) -> Nibbles:
     """Give the numbers at an index of what `packed` wrote."""
-    return (column[index >> 1] >> ((index & 1) << 2).astype(np.uint8)) & np.uint8(15)
+    one: Nibbles = (column[index >> 1] >> ((index & 1) << 2).astype(np.uint8)) & np.uint8(15)
+    return one
 
 
 def _made_with() -> dict[str, float]:
@@ -227,7 +229,7 @@ def _made_with() -> dict[str, float]:
 def _digest(columns: Mapping[str, NDArray[Any]], told: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     for name in _COLUMNS:
-        digest.update(np.ascontiguousarray(columns[name]))
+        digest.update(columns[name].tobytes())
     digest.update(_json({key: value for key, value in told.items() if key != "sha256"}))
     return digest.hexdigest()
 

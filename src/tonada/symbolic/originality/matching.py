@@ -1,4 +1,4 @@
-"""Finding what notes share with a corpus: eight notes that agree, lengthened for as long as the figures agree."""
+"""Finding what notes share with a corpus: nine notes that agree, lengthened for as long as the figures agree."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tonada.symbolic.notes import Floats, Ints
 from tonada.symbolic.originality.figures import FIGURE, STEP_S, STEPS, Figures, Nibbles
 from tonada.symbolic.originality.fingerprint import Fingerprint
 
-LEAST = 8
-"""Notes in the shortest passage that is looked for: four figures."""
+LEAST = 9
+"""Notes in the shortest passage that is looked for: five figures, of which by mere chance one in 2²⁰ agree."""
 TEMPI = np.exp2(np.arange(-35, 36) / 35)
 """How many times as slow the corpus may be: from half to twice, in steps of 2 %."""
 _STRIDE = 8
@@ -59,7 +59,7 @@ class Shared:
 
 
 def find_shared(mine: Figures, corpus: Fingerprint) -> Shared:
-    """Find all passages of eight notes or more that a piece shares with a corpus.
+    """Find all passages of nine notes or more that a piece shares with a corpus.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def find_shared(mine: Figures, corpus: Fingerprint) -> Shared:
 
 
 def _beginnings(bits: Nibbles, corpus: Fingerprint) -> tuple[Ints, Ints]:
-    """Find where four figures agree and the one before does not: places in the line, and in the corpus."""
+    """Find where five figures agree and the one before does not: places in the line, and in the corpus."""
     count = max(0, len(bits) - 3)
     wide = bits.astype(np.int64)
     code = wide[:count] | (wide[1 : count + 1] << 4) | (wide[2 : count + 2] << 8) | (wide[3 : count + 3] << 12)
@@ -98,6 +98,9 @@ def _beginnings(bits: Nibbles, corpus: Fingerprint) -> tuple[Ints, Ints]:
         within = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
         start = order[np.repeat(first[value], times) + within]
         place = np.repeat(hit + begin, times)
+        longer = start + 4 < len(bits)
+        longer[longer] = bits[start[longer] + 4] == corpus.bits_at(np.minimum(place[longer] + 4, corpus.starts[-1] - 1))
+        start, place = start[longer], place[longer]
         # The bits before a piece's first place are of another piece: there a passage begins in any case.
         before = np.maximum(place - 1, 0)
         goes_on = (start > 0) & (corpus.bits_at(before) == bits[start - 1]) & ~np.isin(place, corpus.starts)
@@ -147,7 +150,8 @@ def _rarity(hashes: Hashes, rarity: Floats, start: Ints, count: Ints) -> Floats:
     before = np.full(len(hashes), -1, dtype=np.int64)
     before[order[1:][again]] = order[:-1][again]
     owner, at = spread_out(start, count)
-    return np.bincount(owner, np.where(before[at] < start[owner], rarity[at], 0.0), minlength=len(start))
+    once = np.where(before[at] < start[owner], rarity[at], 0.0)
+    return np.bincount(owner, once, minlength=len(start)).astype(np.float64)
 
 
 def timing_errors(mine: Figures, corpus: Fingerprint, shared: Shared) -> tuple[Ints, NDArray[np.int64]]:
