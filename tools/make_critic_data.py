@@ -17,17 +17,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
+from tonada.api.loading import load_language_model
 from tonada.api.settings import NOTES_MODEL
 from tonada.config import to_mapping
 from tonada.data import Dataset, Piece, require_free, write_dataset
 from tonada.errors import TonadaError
-from tonada.runs import find_model, load_model
 from tonada.symbolic.classifiers.critic import GENERATED, LABEL, REAL
-from tonada.symbolic.evaluation.excerpts import Excerpt, continue_excerpt, cut_excerpts
-from tonada.symbolic.models.base import LanguageModel
+from tonada.symbolic.evaluation.excerpts import Excerpt, continue_excerpt, cut_excerpts, spread
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.sampling import SamplingConfig
 from tonada.symbolic.tokenizers.base import Tokenizer
@@ -54,7 +52,7 @@ class Continuer:
 
     def __init__(self, model: str, variations: int, temperature: float, seed: int, threads: int) -> None:
         torch.set_num_threads(threads)
-        self._model, self._tokenizer = load(model)
+        self._model, self._tokenizer = load_language_model(model)
         self._lanes = list(range(1, variations + 1))
         self._sampling = SamplingConfig(temperature=temperature, seed=seed)
 
@@ -66,21 +64,10 @@ class Continuer:
         """There is nothing to let go of."""
 
 
-def load(name: str) -> tuple[LanguageModel, Tokenizer]:
-    """Load a language model with its tokenizer, or leave with a word."""
-    loaded = load_model(find_model(name))
-    model, tokenizer = loaded.model, loaded.codec
-    if not isinstance(model, LanguageModel) or not isinstance(tokenizer, Tokenizer):
-        sys.exit(f"{name} makes no notes")
-    return model, tokenizer
-
-
 def choose(pieces: Sequence[Piece], tokenizer: Tokenizer, wanted: int) -> list[Excerpt]:
     """Take so many excerpts, from all pieces about equally many, evenly spread."""
     each = -(-wanted // max(1, len(pieces)))
-    every = [excerpt for piece in pieces for excerpt in cut_excerpts(piece, tokenizer, count=each)]
-    places = np.linspace(0, len(every) - 1, min(wanted, len(every))).round().astype(int)
-    return [every[place] for place in places]
+    return spread([one for piece in pieces for one in cut_excerpts(piece, tokenizer, count=each)], wanted)
 
 
 def labelled(split: str, excerpt: Excerpt, label: str, variation: int, notes: Notes, tokenizer: Tokenizer) -> Piece:
@@ -128,7 +115,7 @@ def main() -> None:
     given = parser.parse_args()
     try:
         require_free(given.output)
-        _, tokenizer = load(given.model)
+        _, tokenizer = load_language_model(given.model)
         dataset = Dataset(given.data)
         threads = torch.get_num_threads() if given.jobs == 1 else 1
         arguments = (given.model, given.variations, given.temperature, given.seed, threads)

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from tonada.config import to_mapping
 from tonada.errors import ConfigError, UnknownNameError
 
+PAIRS = 12
+"""Of a page for listening, unless another number is asked for."""
+
 if TYPE_CHECKING:
     from tonada.api.studies.evaluation import Report, Rows
     from tonada.codec import Codec
@@ -24,6 +27,9 @@ def evaluate(
     limit: int | None = None,
     seconds: float | None = None,
     judge: str | Path | None = None,
+    listen: bool = False,
+    pairs: int = PAIRS,
+    seed: int = 1,
     device: str = "auto",
     precision: str = "fp32",
     output: str | Path | None = None,
@@ -39,10 +45,14 @@ def evaluate(
     *MIDI files.* Every objective metric beside the reference set's, distances within and between the sets, and what the
     judge takes them for; see `tonada.api.judging`.
 
+    *Listeners*, with ``listen``. Two folders, or a model and its data, become a page for blind listening in ``output``;
+    csv files of answers become preferences; see `tonada.api.listening`.
+
     Parameters
     ----------
     *names
-        Name of a model that Tonada brings, or path of a model or run folder; or MIDI files, folders of them, patterns.
+        Name of a model that Tonada brings, or path of a model or run folder; or MIDI files, folders of them, patterns;
+        or what is heard, or was answered.
     ref
         A data set that ``prepare`` wrote, for a model with its tokenizer or transform; for files also a folder of MIDI
         files.
@@ -51,9 +61,15 @@ def evaluate(
     limit
         Read only the first so many pieces, of files so many passages: a glance, not a figure to quote.
     seconds
-        Of files: length of the passages that are compared; 30 when None.
+        Of files: length of the passages that are compared; of listening, of each sound; 30 when None.
     judge
         Of files: the classifier that knows the styles; the one that Tonada brings when None.
+    listen
+        Make a page for blind listening, or read the answers that listeners saved.
+    pairs
+        Of listening: how many at most.
+    seed
+        Of listening: of order and sides, and of what a model makes.
     device
         "auto", "cpu", "cuda" or "mps".
     precision
@@ -83,6 +99,21 @@ def evaluate(
 
     if not names:
         raise ConfigError("name a model, or MIDI files, to evaluate")
+    if listen:
+        from tonada.api.listening import make_page, read_answers
+
+        if all(str(name).endswith(".csv") for name in names):
+            return read_answers(names)
+        return make_page(
+            names,
+            output=Path() if output is None else output,
+            ref=ref,
+            split=split,
+            pairs=pairs,
+            seed=seed,
+            seconds=seconds,
+            device=device,
+        )
     if ref is None:
         raise ConfigError("name what to compare with: --ref DATA, a data set that prepare wrote")
     if limit is not None and limit < 1:

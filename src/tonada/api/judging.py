@@ -216,8 +216,8 @@ def evaluate_files(
     ConfigError
         A setting cannot be.
     """
-    from tonada.api.classifying import JUDGE, Classifier
     from tonada.api.devices import find_device
+    from tonada.api.loading import JUDGE, Classifier
     from tonada.api.passages import read_data, read_files
     from tonada.statistics.intervals import bootstrap_mean
     from tonada.symbolic.evaluation.sets import estimate_divergences, estimate_metrics

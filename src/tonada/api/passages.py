@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tonada.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from tonada.api.classifying import Classifier
+    from tonada.api.loading import Classifier
     from tonada.symbolic.notes import Notes
 
 FEWEST_NOTES = 20

@@ -100,6 +100,12 @@ def cut_excerpts(
             )
 
 
+def spread(excerpts: Sequence[Excerpt], wanted: int) -> list[Excerpt]:
+    """Take so many, evenly spread, in order; all where there are fewer."""
+    places = np.linspace(0, len(excerpts) - 1, min(wanted, len(excerpts))).round().astype(int)
+    return [excerpts[place] for place in places]
+
+
 def continue_excerpt(
     model: LanguageModel,
     tokenizer: Tokenizer,

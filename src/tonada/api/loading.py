@@ -1,4 +1,4 @@
-"""Loading classifiers of notes, and reading notes with them as they learned to read them."""
+"""Loading models for a purpose: those that make notes, and classifiers of notes, which read as they learned to."""
 
 from __future__ import annotations
 
@@ -11,11 +11,39 @@ from tonada.errors import CheckpointError, ConfigError
 if TYPE_CHECKING:
     from tonada.symbolic.classifiers.base import NoteClassifier
     from tonada.symbolic.classifiers.reading import Reading
+    from tonada.symbolic.models.base import LanguageModel
     from tonada.symbolic.notes import Notes
     from tonada.symbolic.tokenizers.base import Tokenizer
 
 JUDGE, CRITIC = "judge", "critic"
 """Of the models that Tonada brings, the one that knows composers, and the one that tells real from generated."""
+
+
+def load_language_model(name: str | Path, device: str = "cpu") -> tuple[LanguageModel, Tokenizer]:
+    """Load a model that makes notes.
+
+    Parameters
+    ----------
+    name
+        Name of a model that Tonada brings, or path of a model or run folder.
+    device
+        "cpu", "cuda" or "mps".
+
+    Raises
+    ------
+    CheckpointError
+        There is no such model, or it cannot be loaded.
+    ConfigError
+        It makes no notes.
+    """
+    from tonada.runs import find_model, load_model
+    from tonada.symbolic.models.base import LanguageModel
+    from tonada.symbolic.tokenizers.base import Tokenizer
+
+    loaded = load_model(find_model(name), device=device)
+    if not isinstance(loaded.model, LanguageModel) or not isinstance(loaded.codec, Tokenizer):
+        raise ConfigError(f"{name} makes no notes: it is a model of another kind")
+    return loaded.model, loaded.codec
 
 
 class Classifier:
