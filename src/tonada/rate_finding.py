@@ -21,6 +21,8 @@ from tonada.training import TrainerConfig, precision_of
 
 SMOOTHING = 0.9
 """Weight of what came before in the smoothed loss."""
+LEVELS = 50
+"""Steps between the first and the lowest loss in which a fall is counted."""
 DIVERGED = 4.0
 """Times the lowest smoothed loss: from there on no higher rate is tried."""
 
@@ -34,7 +36,8 @@ class RateCurve:
     rates
         Rising, at equal ratios.
     losses
-        At each rate, of one batch.
+        At each rate, of one batch, less what the model as it was lost on that batch, plus its mean loss: batches differ
+        by more than most rates change, and that difference says nothing about rates.
     smoothed
         The same without most of the batches' noise; see `smooth`.
     valley, steepest
@@ -78,8 +81,9 @@ def find_valley(rates: Sequence[float], losses: Sequence[float]) -> float:
     """Give the rate in the middle of the longest fall of the loss.
 
     The longest fall is the longest subsequence of falling losses (of several, the one that ends first): noise does not
-    end it. The middle, half way between the rates of its ends on a logarithmic scale, lies well below the rates at
-    which the loss rises again.
+    end it. Losses count in steps of a fiftieth of what is between the first and the lowest: what falls less than that
+    does not fall. The middle, half way between the rates of its ends on a logarithmic scale, lies well below the rates
+    at which the loss rises again.
 
     Parameters
     ----------
@@ -93,13 +97,15 @@ def find_valley(rates: Sequence[float], losses: Sequence[float]) -> float:
     ConfigError
         The loss never falls.
     """
-    ends: list[float] = []  # −loss of the last of the best fall of each length …
+    ends: list[int] = []  # −level of the last of the best fall of each length …
     places: list[int] = []  # … and its place
     before: list[int | None] = []
     last, most = 0, 0
+    unit = (losses[0] - min(losses)) / LEVELS or 1.0
     for place, loss in enumerate(losses):
-        length = bisect_left(ends, -loss)
-        ends[length : length + 1], places[length : length + 1] = [-loss], [place]
+        level = math.floor((loss - losses[0]) / unit + 0.5)
+        length = bisect_left(ends, -level)
+        ends[length : length + 1], places[length : length + 1] = [-level], [place]
         before.append(places[length - 1] if length else None)
         if length > most:
             last, most = place, length
@@ -149,7 +155,8 @@ def find_rate(
 ) -> RateCurve:
     """Train through rising rates, one batch each, and put the weights back as they were.
 
-    It ends early where the smoothed loss is several times its lowest, or no number.
+    Every batch is looked at by the model as it is before, for comparison; see `RateCurve`. It ends early where the
+    smoothed loss is several times its lowest, or no number.
 
     Parameters
     ----------
@@ -196,22 +203,21 @@ def find_rate(
     model.train()
     begun = {name: tensor.clone() for name, tensor in model_tensors(model).items()}
     plan.begin(0.0)
-    rates: list[float] = []
-    losses: list[float] = []
-    try:
-        for step in range(steps):
-            rate = low * (high / low) ** (step / (steps - 1))
-            torch.manual_seed(key(config.seed, "model", step) & (2**63 - 1))
-            batch = {name: tensor.to(device) for name, tensor in source.batch(step).items()}
-            divisor, loss = model.count(batch), 0.0
-            generator = model.losses(batch, step)
-            while True:
-                with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
-                    item = next(generator, None)
-                if item is None:
-                    break
-                group, terms = item
-                total = torch.stack(list(terms.values())).sum()
+
+    def learn(step: int, rate: float | None) -> float:
+        """Take a step at a rate, or none; give the loss before it."""
+        torch.manual_seed(key(config.seed, "model", step) & (2**63 - 1))
+        batch = {name: tensor.to(device) for name, tensor in source.batch(step).items()}
+        generator, loss = model.losses(batch, step), 0.0
+        while True:
+            with torch.autocast(device.type, dtype=dtype, enabled=dtype is not torch.float32):
+                item = next(generator, None)
+            if item is None:
+                return loss
+            group, terms = item
+            total = torch.stack(list(terms.values())).sum()
+            loss += total.item()
+            if rate is not None:
                 total.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(groups[group], config.clip_norm or torch.inf)
                 for optimizer in optimizers[group]:
@@ -219,21 +225,35 @@ def find_rate(
                         entry["lr"] = rate * entry["factor"]
                     optimizer.step()
                 model.zero_grad(set_to_none=True)
-                loss += total.item()
-            if not (divisor and math.isfinite(loss)):
+
+    def restore() -> None:
+        with torch.no_grad():
+            for name, tensor in model_tensors(model).items():
+                tensor.copy_(begun[name])
+
+    rates: list[float] = []
+    losses: list[float] = []
+    try:
+        with torch.no_grad():
+            usual = [learn(step, None) for step in range(steps)]
+        restore()  # what a forward pass counts, too
+        for step in range(steps):
+            rate = low * (high / low) ** (step / (steps - 1))
+            loss = learn(step, rate) - usual[step] + sum(usual) / steps
+            if not math.isfinite(loss):
                 break
             rates.append(rate)
             losses.append(loss)
             if progress is not None:
                 progress(step + 1, steps)
             smoothed = smooth(losses)
-            if smoothed[-1] > DIVERGED * min(smoothed) > 0:
+            if smoothed[-1] > DIVERGED * min(smoothed):
                 break
     finally:
-        with torch.no_grad():
-            for name, tensor in model_tensors(model).items():
-                tensor.copy_(begun[name])
+        restore()
         model.train(was_training)
+    if not losses:
+        raise ConfigError("the loss is no number before the first step: the model or the data are broken")
     smoothed = smooth(losses)
     return RateCurve(
         rates=tuple(rates),
