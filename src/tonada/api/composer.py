@@ -104,7 +104,7 @@ class Composer:
     ConfigError
         A setting cannot be, or the model makes no notes.
     CheckpointError
-        There is no such model, or it cannot be loaded.
+        There is no such model or style, one cannot be loaded, or the style belongs to another model.
     DataError
         The sound font does not exist.
     """
@@ -125,18 +125,20 @@ class Composer:
         if settings.soundfont is not None and not Path(settings.soundfont).is_file():
             raise DataError(settings.soundfont, "there is no such sound font")
         from tonada.api.devices import find_device
+        from tonada.api.styles import find_style
         from tonada.runs import find_model, load_model
         from tonada.symbolic.models.base import LanguageModel
         from tonada.symbolic.tokenizers.base import Tokenizer
 
         self.device = find_device(settings.device)
-        loaded = load_model(find_model(settings.model), device=self.device)
+        self.style = None if settings.style is None else find_style(settings.style)
+        loaded = load_model(find_model(settings.model), device=self.device, style=self.style)
         if not isinstance(loaded.model, LanguageModel) or not isinstance(loaded.codec, Tokenizer):
             raise ConfigError(f"{settings.model} makes no notes: it is a model of another kind")
         self.model: LanguageModel = loaded.model
         self.tokenizer: Tokenizer = loaded.codec
         self.folder = loaded.folder
-        self.name = loaded.folder.resolve().name
+        self.name = "-".join(folder.resolve().name for folder in (loaded.folder, self.style) if folder is not None)
         self.conditions = wished_conditions(settings, loaded, loaded.codec.conditions)
 
     def task(self, path: Path | None) -> Task:
@@ -281,7 +283,7 @@ class Composer:
                 continuation_from_s=None if settings.continuation_only else float(notes.onset_s[0]),
             )
             sidecar = target.with_name(f"{target.name}.json")
-            origin = Origin(settings=settings, model=self.folder, device=self.device, source=source)
+            origin = Origin(settings=settings, model=self.folder, style=self.style, device=self.device, source=source)
             write_sidecar(sidecar, origin, continuation, files)
             files.append(sidecar)
         return replace(made, files=tuple(files))

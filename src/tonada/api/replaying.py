@@ -13,7 +13,7 @@ from tonada.api.composing import ComposeProgress
 from tonada.api.hashing import file_sha256, ids_sha256
 from tonada.api.inputs import check_output
 from tonada.api.sidecars import made_with, model_sha256, read_sidecar
-from tonada.errors import DataError
+from tonada.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ def replay(
     output: str | Path | None = None,
     input: str | Path | None = None,
     model: str | Path | None = None,
+    style: str | Path | None = None,
     device: str | None = None,
     progress: Callable[[ComposeProgress], None] | None = None,
 ) -> Replay:
@@ -56,6 +57,8 @@ def replay(
         The MIDI file that was continued, if it has moved.
     model
         The model, if it has moved.
+    style
+        The style, if it has moved; only of a composition that has one.
     device
         Where to compute, if not where it was.
     progress
@@ -65,6 +68,8 @@ def replay(
     ------
     DataError
         The file is no sidecar, its input is not there, or the folder cannot be written.
+    ConfigError
+        A style is given, and the composition has none.
     CheckpointError
         The model is not there, or cannot be loaded.
     """
@@ -72,6 +77,10 @@ def replay(
     record = told.record
     settings = replace(told.settings, device=device or record["made_with"]["device"])
     settings = replace(settings, model=str(model)) if model is not None else settings
+    if style is not None:
+        if settings.style is None:
+            raise ConfigError(f"{sidecar}: was composed without a style, so none can have moved. Leave --style out")
+        settings = replace(settings, style=str(style))
     source = Path(input) if input is not None and told.source is not None else told.source
     if source is not None and not source.is_file():
         raise DataError(source, "the file that was continued is not there. Say where it is with --input")
@@ -107,6 +116,8 @@ def replay(
     outcome += _changes("file", record["files"], new)
     circumstances = [*_changes("made with", record["made_with"], made_with(composer.device))]
     circumstances += _changes("model", record["model"]["sha256"], model_sha256(composer.folder))
+    if composer.style is not None:
+        circumstances += _changes("style", record["style"]["sha256"], model_sha256(composer.style))
     if source is not None:
         circumstances += _changes("input", {"sha256": record["input"]["sha256"]}, {"sha256": file_sha256(source)})
     return Replay(

@@ -72,6 +72,8 @@ class ComposeSettings(Wishes):
 
     model: str = NOTES_MODEL
     """Name of a model that Tonada brings, or path of a model or run folder."""
+    style: str | None = None
+    """Style of the model: name of one that Tonada brings, or path of a folder that finetune wrote."""
     prompt_seconds: float | None = None
     """Continue from here: take only so many seconds of the file, from its beginning."""
     prompt_bars: int | None = None

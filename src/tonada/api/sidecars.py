@@ -34,6 +34,8 @@ class Origin:
         As they were asked.
     model
         The model's folder.
+    style
+        The style's folder; None without one.
     device
         Where it was computed.
     source
@@ -42,6 +44,7 @@ class Origin:
 
     settings: ComposeSettings
     model: Path
+    style: Path | None
     device: str
     source: Path | None
 
@@ -69,15 +72,20 @@ def made_with(device: str) -> dict[str, str | int]:
 
 
 def model_sha256(folder: Path) -> dict[str, str]:
-    """Give the hashes of the files that a model is made of."""
-    return {name: file_sha256(folder / name) for name in ("config.toml", "model.safetensors")}
+    """Give the hashes of the files that a model, or a style, is made of."""
+    from tonada.adapters import FILE_NAME, is_adapter
+
+    weights = FILE_NAME if is_adapter(folder) else "model.safetensors"
+    return {name: file_sha256(folder / name) for name in ("config.toml", weights)}
 
 
 def model_reference(model: Path, folder: Path) -> str:
-    """Write where a model is found from a folder: the name alone of one that Tonada brings, else its path."""
+    """Write where a model, or a style, is found from a folder: the name of one that Tonada brings, else its path."""
+    from tonada.api.styles import styles_folder
     from tonada.runs import pretrained_folder
 
-    return model.name if model.parent == pretrained_folder() else relative_path(model, folder)
+    is_ours = model.parent in (pretrained_folder(), styles_folder())
+    return model.name if is_ours else relative_path(model, folder)
 
 
 def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files: Sequence[Path]) -> None:
@@ -103,6 +111,10 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
     """
     settings = to_mapping(origin.settings)
     settings["model"] = model_reference(origin.model, path.parent)
+    style = None
+    if origin.style is not None:
+        settings["style"] = model_reference(origin.style, path.parent)
+        style = {"name": origin.style.resolve().name, "sha256": model_sha256(origin.style)}
     if origin.settings.soundfont is not None:
         settings["soundfont"] = relative_path(Path(origin.settings.soundfont), path.parent)
     source: dict[str, str | bool] | None = None
@@ -115,6 +127,7 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
         "name": path.stem,
         "made_with": made_with(origin.device),
         "model": {"name": origin.model.resolve().name, "sha256": model_sha256(origin.model)},
+        "style": style,
         "input": source,
         "settings": settings,
         "variation": continuation.lane,
@@ -136,7 +149,7 @@ class Sidecar:
     path
         Where it lies.
     settings
-        As they were asked; model and sound font as they are found from here.
+        As they were asked; model, style and sound font as they are found from here.
     source
         The MIDI file as it is found from here; None when starting from nothing.
     record
@@ -157,6 +170,7 @@ def read_sidecar(path: Path) -> Sidecar:
     DataError
         The file cannot be read, or is no sidecar.
     """
+    from tonada.api.styles import style_names
     from tonada.runs import pretrained_names
 
     with translated_errors(path):
@@ -174,6 +188,8 @@ def read_sidecar(path: Path) -> Sidecar:
         raise DataError(path, f"is no sidecar of a composition ({error})") from error
     if settings.model not in pretrained_names():
         settings = replace(settings, model=str(path.parent / settings.model))
+    if settings.style is not None and settings.style not in style_names():
+        settings = replace(settings, style=str(path.parent / settings.style))
     if settings.soundfont is not None:
         settings = replace(settings, soundfont=str(path.parent / settings.soundfont))
     return Sidecar(path=path, settings=settings, source=source, record=record)
@@ -192,6 +208,8 @@ def _check_shape(record: Mapping[str, Any]) -> None:
         "files": dict,
     }
     inner: dict[tuple[str, str], type] = {("made_with", "device"): str, ("model", "sha256"): dict}
+    if record["settings"].get("style") is not None:
+        inner[("style", "sha256")] = dict
     if record["input"] is not None:
         inner |= {("input", "name"): str, ("input", "example"): bool, ("input", "sha256"): str}
     for name, kind in kinds.items():
