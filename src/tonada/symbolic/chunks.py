@@ -125,10 +125,8 @@ def split_chunks(
     )
 
 
-def split_by_work(
-    pieces: Sequence[Ids], works: Sequence[str], *, length: int = LENGTH, share: float = SHARE, seed: int = 1
-) -> tuple[Chunks, Chunks]:
-    """Hold whole works back, all their performances: the same windows, but of no piece on both sides.
+def draw_works(pieces: Sequence[Ids], works: Sequence[str], *, share: float = SHARE, seed: int = 1) -> set[str]:
+    """Draw the works that are held back.
 
     Parameters
     ----------
@@ -136,12 +134,31 @@ def split_by_work(
         uint16 [T] each.
     works
         What each piece is a performance of.
-    length
-        Ids that a window reads.
     share
         Works are drawn until they have this share of the ids.
     seed
         Of the drawing.
+    """
+    names, held = sorted(set(works)), set[str]()
+    wanted = share * sum(map(len, pieces))
+    for place in rng(seed, "work split").permutation(len(names)):
+        if sum(len(ids) for ids, work in zip(pieces, works, strict=True) if work in held) >= wanted:
+            break
+        held.add(names[place])
+    return held
+
+
+def split_by_work(
+    pieces: Sequence[Ids], works: Sequence[str], *, length: int = LENGTH, share: float = SHARE, seed: int = 1
+) -> tuple[Chunks, Chunks]:
+    """Hold whole works back, all their performances: the same windows, but of no piece on both sides.
+
+    Parameters
+    ----------
+    pieces, works, share, seed
+        As for ``draw_works``.
+    length
+        Ids that a window reads.
 
     Returns
     -------
@@ -153,19 +170,13 @@ def split_by_work(
     ConfigError
         There are too few works, or the pieces are too short for a window on each side.
     """
-    names = sorted(set(works))
-    wanted = share * sum(map(len, pieces))
-    held: set[str] = set()
-    for place in rng(seed, "work split").permutation(len(names)):
-        if sum(len(ids) for ids, work in zip(pieces, works, strict=True) if work in held) >= wanted:
-            break
-        held.add(names[place])
-    sides = []
+    held, sides = draw_works(pieces, works, share=share, seed=seed), []
     for is_held in (False, True):
         own = [ids for ids, work in zip(pieces, works, strict=True) if (work in held) == is_held]
         stream = np.concatenate([np.zeros(0, dtype=np.uint16), *own])
         if len(stream) <= length:
-            raise ConfigError(f"{len(names)} works are too few, or too short, to hold {share:.0%} back by work")
+            count = len(set(works))
+            raise ConfigError(f"{count} works are too few, or too short, to hold {share:.0%} back by work")
         sides.append(Chunks(ids=stream, starts=np.arange(len(stream) - length), length=length))
     return sides[0], sides[1]
 
