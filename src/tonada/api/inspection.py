@@ -126,11 +126,10 @@ def list_models(*folders: str | Path) -> list[ModelInfo | Failure]:
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise DataError(folder, "is no folder")
-        wanted = ("config.toml", "model.safetensors")
         models = [
             path
             for path in (folder, *sorted(folder.iterdir()))
-            if is_adapter(path) or all((path / name).is_file() for name in wanted)
+            if is_adapter(path) or all((path / name).is_file() for name in ("config.toml", "model.safetensors"))
         ]
         if not models:
             raise DataError(folder, "holds no model (a folder with config.toml and model.safetensors)")
