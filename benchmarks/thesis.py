@@ -75,7 +75,7 @@ class Style:
     train: Chunks
     chunks: Chunks
     works: Chunks
-    facts: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def read_rows(table: Mapping[str, Any]) -> list[Row]:
@@ -113,6 +113,7 @@ def read_style(folder: Path, wanted_ids: int) -> Style:
         "windows of works": len(held),
         "covered of chunks": covered_share(train, chunks),
         "covered of works": covered_share(train, held),
+        "unigram of all": count_unigram(np.concatenate(blocks)),
     }
     return Style(train=train, chunks=chunks, works=held, facts=facts)
 
@@ -241,11 +242,23 @@ def figures(
     }
 
 
-def measure_counted(baseline: Baseline, chunks: Chunks, count: int) -> dict[str, float]:
-    """Measure a counted baseline on the same windows; separators cost it nothing."""
-    found = find_targets(GIGA, chunks.ids)
-    losses, hits = np.zeros(len(chunks.ids)), np.ones(len(chunks.ids), dtype=np.bool_)
+def score_counted(baseline: Baseline, ids: Ids) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Give the loss of every id to a counted baseline, and whether it was its guess; separators cost nothing."""
+    found = find_targets(GIGA, ids)
+    losses, hits = np.zeros(len(ids)), np.ones(len(ids), dtype=np.bool_)
     losses[found.position], hits[found.position] = baseline.score(found)
+    return losses, hits
+
+
+def count_unigram(ids: Ids) -> dict[str, float]:
+    """Give the figures of counted ids on the very ids that were counted."""
+    (baseline,) = fit_baselines(GIGA, [ids], names=["unigram"])
+    return figures(*score_counted(baseline, ids), ids)
+
+
+def measure_counted(baseline: Baseline, chunks: Chunks, count: int) -> dict[str, float]:
+    """Measure a counted baseline on the windows that models are judged on."""
+    losses, hits = score_counted(baseline, chunks.ids)
     positions = (chunks.starts[drawn(chunks, count)][:, None] + np.arange(1, CONTEXT + 1)).reshape(-1)
     return figures(losses[positions], hits[positions], chunks.ids[positions])
 
