@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonada.api.hearing import Heard, Hearing
 from tonada.api.settings import ComposeSettings
 from tonada.api.sidecars import Origin, write_sidecar
 from tonada.api.wishes import wished_arrangement, wished_conditions
@@ -14,6 +15,7 @@ from tonada.api.writing import all_or_none, write_score
 from tonada.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from tonada.api.ranking import Choice
     from tonada.symbolic.arranging import Arrangement
     from tonada.symbolic.lanes import Continuation
     from tonada.symbolic.models.base import LanguageModel
@@ -54,25 +56,6 @@ class Composition:
     continuation: Notes
     interrupted: bool
     files: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Heard:
-    """What has been made of a prompt's variations so far.
-
-    Attributes
-    ----------
-    share
-        Of the work that is done, 0–1.
-    notes
-        Variation → its notes.
-    seconds
-        Length of the longest.
-    """
-
-    share: float
-    notes: Mapping[int, int]
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,6 +108,7 @@ class Composer:
         if settings.soundfont is not None and not Path(settings.soundfont).is_file():
             raise DataError(settings.soundfont, "there is no such sound font")
         from tonada.api.devices import find_device
+        from tonada.api.ranking import Critic
         from tonada.api.styles import find_style
         from tonada.runs import find_model, load_model
         from tonada.symbolic.models.base import LanguageModel
@@ -139,6 +123,8 @@ class Composer:
         self.tokenizer: Tokenizer = loaded.codec
         self.folder = loaded.folder
         self.name = "-".join(folder.resolve().name for folder in (loaded.folder, self.style) if folder is not None)
+        self.critic = Critic(settings.critic, self.device) if settings.best_of > 1 else None
+        self.choices: dict[int, Choice] = {}  # of the last prompt's variations
         self.conditions = wished_conditions(settings, loaded, loaded.codec.conditions)
 
     def task(self, path: Path | None) -> Task:
@@ -178,7 +164,7 @@ class Composer:
         stop: Callable[[], bool] | None = None,
         listen: Callable[[Heard], None] | None = None,
     ) -> list[Continuation]:
-        """Continue a prompt in all variations; variation i is lane i.
+        """Continue a prompt in all variations; each is the best of its candidates where there are several.
 
         Parameters
         ----------
@@ -205,14 +191,14 @@ class Composer:
         else:
             # What is asked for is the length that comes out: a model that finds the piece over would give nothing.
             until = StopRule(max_notes=settings.notes, max_seconds=length_s, allow_end=False)
-        lanes = range(1, settings.variations + 1)
+        hearing = Hearing(settings.variations, settings.best_of, join_s=prompt.join_s, length_s=length_s, aimed=aimed)
         generation = generate(
             self.model,
             self.tokenizer,
             prompt_ids,
             until=until,
             sampling=self.sampling,
-            lanes=lanes,
+            lanes=hearing.lanes,
             prompt=prompt.notes,
             start_s=prompt.join_s,
             interrupt=stop,
@@ -220,24 +206,16 @@ class Composer:
             length_s=length_s if settings.ending else None,
             constraint=None if arrangement is None else arrangement.constraint,
         )
-        shares, notes, longest_s = dict.fromkeys(lanes, 0.0), dict.fromkeys(lanes, 0), 0.0
         for event in generation:
-            if event.note is None:
-                shares[event.lane] = 1.0
-            else:
-                notes[event.lane] += 1
-                seconds = event.note[0] - prompt.join_s
-                longest_s = max(longest_s, seconds)
-                if length_s is not None:
-                    shares[event.lane] = min(1.0, max(0.0, seconds / length_s))
-                elif aimed is not None:
-                    shares[event.lane] = notes[event.lane] / aimed
+            heard = hearing.add(event)
             if listen is not None:
-                listen(Heard(share=sum(shares.values()) / len(shares), notes=notes, seconds=longest_s))
+                listen(heard)
         results = generation.results()
-        if arrangement is None:
-            return results
-        return [replace(one, notes=arrangement.notes(prompt_ids, one.ids)) for one in results]
+        if arrangement is not None:
+            results = [replace(one, notes=arrangement.notes(prompt_ids, one.ids)) for one in results]
+        if self.critic is not None:
+            results, self.choices = self.critic.choose(results, settings.best_of)
+        return results
 
     def finish(self, source: Path | None, task: Task, continuation: Continuation, target: Path | None) -> Composition:
         """Join prompt and continuation, and write the files, all of them or none.
@@ -283,7 +261,14 @@ class Composer:
                 continuation_from_s=None if settings.continuation_only else float(notes.onset_s[0]),
             )
             sidecar = target.with_name(f"{target.name}.json")
-            origin = Origin(settings=settings, model=self.folder, style=self.style, device=self.device, source=source)
-            write_sidecar(sidecar, origin, continuation, files)
+            origin = Origin(
+                settings=settings,
+                model=self.folder,
+                style=self.style,
+                critic=None if self.critic is None else self.critic.folder,
+                device=self.device,
+                source=source,
+            )
+            write_sidecar(sidecar, origin, continuation, files, choice=self.choices.get(continuation.lane))
             files.append(sidecar)
         return replace(made, files=tuple(files))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tonada.api.composer import FROM_NOTHING, Composer, Composition, Heard
+from tonada.api.composer import FROM_NOTHING, Composer, Composition
+from tonada.api.hearing import Heard
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_stems
 from tonada.api.settings import ComposeSettings
 from tonada.config import from_mapping

@@ -217,8 +217,9 @@ def evaluate_files(
         A setting cannot be.
     """
     from tonada.api.devices import find_device
-    from tonada.api.loading import JUDGE, Classifier
+    from tonada.api.loading import Classifier
     from tonada.api.passages import read_data, read_files
+    from tonada.api.settings import JUDGE
     from tonada.statistics.intervals import bootstrap_mean
     from tonada.symbolic.evaluation.sets import estimate_divergences, estimate_metrics
 

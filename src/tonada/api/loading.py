@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonada.api.settings import CRITIC
 from tonada.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from tonada.symbolic.models.base import LanguageModel
     from tonada.symbolic.notes import Notes
     from tonada.symbolic.tokenizers.base import Tokenizer
-
-JUDGE, CRITIC = "judge", "critic"
-"""Of the models that Tonada brings, the one that knows composers, and the one that tells real from generated."""
 
 
 def load_language_model(name: str | Path, device: str = "cpu") -> tuple[LanguageModel, Tokenizer]:

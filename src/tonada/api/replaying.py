@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tonada.api.composer import Composer, Heard
+from tonada.api.composer import Composer
 from tonada.api.composing import ComposeProgress
 from tonada.api.hashing import file_sha256, ids_sha256
+from tonada.api.hearing import Heard
 from tonada.api.inputs import check_output
 from tonada.api.sidecars import made_with, model_sha256, read_sidecar
 from tonada.errors import ConfigError, DataError
@@ -90,7 +91,8 @@ def replay(
             raise DataError(output, "would replace what is to be compared. Choose another folder with -o")
     composer = Composer(settings)
     task = composer.task(source)
-    steps, most = 0, int(record["ids"])
+    # Candidates are made again as far as they were, all of them: the critic chooses among them again.
+    steps, most = 0, int(record["best_of"]["steps"] if settings.best_of > 1 else record["ids"])
 
     def stop() -> bool:
         # All variations are made side by side, since how many there are may change the rounding; each step is one id.
@@ -116,6 +118,8 @@ def replay(
     outcome += _changes("file", record["files"], new)
     circumstances = [*_changes("made with", record["made_with"], made_with(composer.device))]
     circumstances += _changes("model", record["model"]["sha256"], model_sha256(composer.folder))
+    if composer.critic is not None:
+        circumstances += _changes("critic", record["best_of"]["critic"]["sha256"], model_sha256(composer.critic.folder))
     if composer.style is not None:
         circumstances += _changes("style", record["style"]["sha256"], model_sha256(composer.style))
     if source is not None:

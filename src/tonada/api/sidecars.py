@@ -19,6 +19,7 @@ from tonada.files import translated_errors, write_text
 from tonada.jsontext import to_json
 
 if TYPE_CHECKING:
+    from tonada.api.ranking import Choice
     from tonada.symbolic.lanes import Continuation
 
 FORMAT = 1
@@ -36,6 +37,8 @@ class Origin:
         The model's folder.
     style
         The style's folder; None without one.
+    critic
+        The folder of the critic that chose among candidates; None without one.
     device
         Where it was computed.
     source
@@ -45,6 +48,7 @@ class Origin:
     settings: ComposeSettings
     model: Path
     style: Path | None
+    critic: Path | None
     device: str
     source: Path | None
 
@@ -88,7 +92,14 @@ def model_reference(model: Path, folder: Path) -> str:
     return model.name if is_ours else relative_path(model, folder)
 
 
-def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files: Sequence[Path]) -> None:
+def write_sidecar(
+    path: Path,
+    origin: Origin,
+    continuation: Continuation,
+    files: Sequence[Path],
+    *,
+    choice: Choice | None = None,
+) -> None:
     """Write a sidecar.
 
     Parameters
@@ -101,6 +112,8 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
         What the model generated.
     files
         The other files of the composition.
+    choice
+        How the critic chose it among candidates; None where there were none.
 
     Raises
     ------
@@ -117,6 +130,11 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
         style = {"name": origin.style.resolve().name, "sha256": model_sha256(origin.style)}
     if origin.settings.soundfont is not None:
         settings["soundfont"] = relative_path(Path(origin.settings.soundfont), path.parent)
+    best_of = None
+    if origin.critic is not None and choice is not None:
+        settings["critic"] = model_reference(origin.critic, path.parent)
+        critic = {"name": origin.critic.resolve().name, "sha256": model_sha256(origin.critic)}
+        best_of = {**vars(choice), "critic": critic}
     source: dict[str, str | bool] | None = None
     if origin.source is not None:
         example = origin.source in examples().values()
@@ -131,6 +149,7 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
         "input": source,
         "settings": settings,
         "variation": continuation.lane,
+        "best_of": best_of,
         "ended": continuation.reason,
         "notes": len(continuation.notes),
         "ids": len(continuation.ids),
@@ -190,6 +209,8 @@ def read_sidecar(path: Path) -> Sidecar:
         settings = replace(settings, model=str(path.parent / settings.model))
     if settings.style is not None and settings.style not in style_names():
         settings = replace(settings, style=str(path.parent / settings.style))
+    if settings.best_of > 1 and settings.critic not in pretrained_names():
+        settings = replace(settings, critic=str(path.parent / settings.critic))
     if settings.soundfont is not None:
         settings = replace(settings, soundfont=str(path.parent / settings.soundfont))
     return Sidecar(path=path, settings=settings, source=source, record=record)
@@ -210,6 +231,8 @@ def _check_shape(record: Mapping[str, Any]) -> None:
     inner: dict[tuple[str, str], type] = {("made_with", "device"): str, ("model", "sha256"): dict}
     if record["settings"].get("style") is not None:
         inner[("style", "sha256")] = dict
+    if record["settings"].get("best_of", 1) != 1:
+        inner |= {("best_of", "steps"): int, ("best_of", "critic"): dict}
     if record["input"] is not None:
         inner |= {("input", "name"): str, ("input", "example"): bool, ("input", "sha256"): str}
     for name, kind in kinds.items():
