@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from tonada.symbolic.tokenizers.base import Tokenizer
 
 
-def load_language_model(name: str | Path, device: str = "cpu") -> tuple[LanguageModel, Tokenizer]:
+def load_language_model(
+    name: str | Path, device: str = "cpu", *, style: Path | None = None
+) -> tuple[LanguageModel, Tokenizer]:
     """Load a model that makes notes.
 
     Parameters
@@ -26,11 +28,13 @@ def load_language_model(name: str | Path, device: str = "cpu") -> tuple[Language
         Name of a model that Tonada brings, or path of a model or run folder.
     device
         "cpu", "cuda" or "mps".
+    style
+        Folder of an adapter that it shall have.
 
     Raises
     ------
     CheckpointError
-        There is no such model, or it cannot be loaded.
+        There is no such model, it cannot be loaded, or the style belongs to another one.
     ConfigError
         It makes no notes.
     """
@@ -38,7 +42,7 @@ def load_language_model(name: str | Path, device: str = "cpu") -> tuple[Language
     from tonada.symbolic.models.base import LanguageModel
     from tonada.symbolic.tokenizers.base import Tokenizer
 
-    loaded = load_model(find_model(name), device=device)
+    loaded = load_model(find_model(name), device=device, style=style)
     if not isinstance(loaded.model, LanguageModel) or not isinstance(loaded.codec, Tokenizer):
         raise ConfigError(f"{name} makes no notes: it is a model of another kind")
     return loaded.model, loaded.codec

@@ -228,6 +228,9 @@ def _check_shape(record: Mapping[str, Any]) -> None:
         "ids_sha256": str,
         "files": dict,
     }
+    for name, kind in kinds.items():
+        if not isinstance(record[name], kind):
+            raise TypeError(f"'{name}' has another type")
     inner: dict[tuple[str, str], type] = {("made_with", "device"): str, ("model", "sha256"): dict}
     if record["settings"].get("style") is not None:
         inner[("style", "sha256")] = dict
@@ -235,12 +238,11 @@ def _check_shape(record: Mapping[str, Any]) -> None:
         inner |= {("best_of", "steps"): int, ("best_of", "critic"): dict}
     if record["input"] is not None:
         inner |= {("input", "name"): str, ("input", "example"): bool, ("input", "sha256"): str}
-    for name, kind in kinds.items():
-        if not isinstance(record[name], kind):
-            raise TypeError(f"'{name}' has another type")
     for (table, name), kind in inner.items():
         if not isinstance(record[table][name], kind):
             raise TypeError(f"'{name}' of '{table}' has another type")
+    if ("best_of", "critic") in inner and not isinstance(record["best_of"]["critic"]["sha256"], dict):
+        raise TypeError("'sha256' of the critic has another type")
     if record["ids"] < 1:
         raise ValueError(f"ids must be at least 1; got {record['ids']}")
     # The new files get this name: as a path it would lead out of their folder.

@@ -102,7 +102,7 @@ def estimate_metrics(
     ConfigError
         A set is empty.
     """
-    _require(real, passages)
+    require_both(real, passages)
     names = metric_names() if metrics is None else metrics
     theirs, ours = describe_all(real, names), describe_all(passages, names)
     rows = []
@@ -166,7 +166,7 @@ def estimate_divergences(
     ConfigError
         A set is empty.
     """
-    _require(real, passages)
+    require_both(real, passages)
     theirs, ours = set_features(real, metrics), set_features(passages, metrics)
     few = min(int(number_groups(own, len(own)).max()) + 1 for own in (real_groups, groups)) < LEAST_GROUPS
     halves = (
@@ -223,7 +223,14 @@ def passages_of(notes: Notes, seconds: float, most: int, *, fewest_notes: int = 
     return [part.shifted(-float(part.onset_s[0])) for part in cut if len(part) >= fewest_notes]
 
 
-def _require(real: Sequence[Notes], passages: Sequence[Notes]) -> None:
+def require_both(real: Sequence[Notes], passages: Sequence[Notes]) -> None:
+    """Check that there is something to compare.
+
+    Raises
+    ------
+    ConfigError
+        A set is empty.
+    """
     if not real or not passages:
         raise ConfigError(f"two sets of pieces are needed; got {len(real)} real and {len(passages)} others")
 
