@@ -89,14 +89,15 @@ class Fingerprint:
     data_sha256: str
 
     @classmethod
-    def load(cls, path: Path) -> Fingerprint:
-        """Read a fingerprint.
+    def load(cls, path: Path | None = None) -> Fingerprint:
+        """Read a fingerprint; the one that Tonada brings where no path is given.
 
         Raises
         ------
         DataError
             The file is not there, is damaged, or is of another format.
         """
+        path = path or shipped_path()
         with translated_errors(path):
             data = path.read_bytes()
         try:
@@ -187,6 +188,13 @@ class Fingerprint:
         mine = seconds[first[piece] : first[piece + 1]]
         marked = np.minimum(np.arange(len(mine)) * MARK_EVERY, self.sources[piece].notes - 1)
         return self.sources[piece].start_s + float(np.interp(place - self.starts[piece], marked, mine))
+
+
+def shipped_path() -> Path:
+    """Give where the fingerprint lies that Tonada brings; an installation may be without it."""
+    from tonada.runs import pretrained_folder  # brings torch along, which comparing does not need
+
+    return pretrained_folder() / "originality" / "fingerprint.safetensors"
 
 
 def bucket_of(hashes: Hashes) -> Ints:

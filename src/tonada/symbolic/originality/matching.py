@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 
 from tonada.symbolic.ngrams import Hashes
 from tonada.symbolic.notes import Floats, Ints
-from tonada.symbolic.originality.figures import FIGURE, STEP_S, STEPS, Figures, Nibbles
+from tonada.symbolic.originality.figures import FIGURE, Figures, Nibbles
 from tonada.symbolic.originality.fingerprint import Fingerprint
 
 LEAST = 9
 """Notes in the shortest passage that is looked for: five figures, of which by mere chance one in 2²⁰ agree."""
-TEMPI = np.exp2(np.arange(-35, 36) / 35)
-"""How many times as slow the corpus may be: from half to twice, in steps of 2 %."""
 _STRIDE = 8
 _BLOCK = 1 << 20
 
@@ -152,12 +150,3 @@ def _rarity(hashes: Hashes, rarity: Floats, start: Ints, count: Ints) -> Floats:
     owner, at = spread_out(start, count)
     once = np.where(before[at] < start[owner], rarity[at], 0.0)
     return np.bincount(owner, once, minlength=len(start)).astype(np.float64)
-
-
-def timing_errors(mine: Figures, corpus: Fingerprint, shared: Shared) -> tuple[Ints, NDArray[np.int64]]:
-    """TODO."""
-    owner, at = spread_out(shared.start + 1, shared.notes - 1)
-    there = corpus.steps_at(at - shared.start[owner] + shared.place[owner]).astype(np.int64)
-    gap = (mine.onset_s[at] - mine.onset_s[at - 1]) / STEP_S
-    errors = (np.rint(gap * TEMPI[:, None]).astype(np.int64) - there + STEPS // 2) % STEPS - STEPS // 2
-    return owner, np.abs(errors)
