@@ -38,14 +38,15 @@ CARD = """\
     {commands}
 
 {steps} optimizer steps of {batch} passages of {shortest} to {longest_trained} notes, each class as often as any other,
-{minutes}, seed {seed}; transposed by up to {semitones} semitones, up to {stretch:.0%} faster or slower, up to {velocity} louder or
-softer, up to {dropped:.0%} of the notes left out. {finer}The weights are those with the best validation score, after
-step {best_step}.
+{minutes}, seed {seed}; transposed by up to {semitones} semitones, up to {stretch:.0%} faster or slower, up to
+{velocity} louder or softer, up to {dropped:.0%} of the notes left out.
+{finer}The weights are those with the best validation score, after step {best_step}.
 
 ## Figures
 
 Passages of {notes} notes of works that are not in the training split, at most {per_piece} of a piece; a row is a class,
-under the name of a class stands the share that was taken for it. Intervals (95 %) are by bootstrap over works. {chosen_on}
+under the name of a class stands the share that was taken for it. Intervals (95 %) are by bootstrap over works.
+{chosen_on}
 
 {tables}
 ## Limits
