@@ -29,8 +29,8 @@ TIMING = np.array([5.0, -1.25, *[-7.5] * (STEPS // 2 - 1)])
 """What an onset adds that is off by 0, 1, 2 … steps from where the other's rhythm puts it."""
 TIMING_SHARE = 2.0
 """Timing adds this times the rarity at most."""
-MOST = 1000
-"""So many passages are looked at closely: those that could reach the highest score."""
+CLOSELY = 100
+"""At least so many passages are looked at closely, and all that could reach the threshold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +115,8 @@ def examine(notes: Notes, corpus: Fingerprint, *, most: int = 5) -> Examination:
         shared = find_shared(mine, corpus)
         if not len(shared):
             continue
-        closely = np.argsort(-_score(shared, TIMING[0] * (shared.notes - 1)), kind="stable")[:MOST]
+        could = _score(shared, TIMING[0] * (shared.notes - 1))
+        closely = np.argsort(-could, kind="stable")[: max(CLOSELY, int((could >= THRESHOLD).sum()))]
         passages = _passages(mine, corpus, shared[closely], most)
         for piece, passage in passages.items():
             if piece not in nearest or passage.score > nearest[piece].score:
