@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonada.api.avoiding import Avoidance, seed_of_attempt
 from tonada.api.hearing import Heard, Hearing
 from tonada.api.settings import ComposeSettings
 from tonada.api.sidecars import Origin, write_sidecar
@@ -46,6 +47,8 @@ class Composition:
         The new notes, in the seconds of the piece.
     interrupted
         Whether it was stopped before its end.
+    avoided
+        Whether it quotes, and how often it was made; None where that was not asked.
     files
         What was written; the last is the sidecar, from which ``replay`` makes it again.
     """
@@ -55,6 +58,7 @@ class Composition:
     score: Score
     continuation: Notes
     interrupted: bool
+    avoided: Avoidance | None = None
     files: tuple[Path, ...] = ()
 
 
@@ -125,6 +129,7 @@ class Composer:
         self.name = "-".join(folder.resolve().name for folder in (loaded.folder, self.style) if folder is not None)
         self.critic = Critic(settings.critic, self.device) if settings.best_of > 1 else None
         self.choices: dict[int, Choice] = {}  # of the last prompt's variations
+        self.avoided: dict[int, Avoidance] = {}  # likewise
         self.conditions = wished_conditions(settings, loaded, loaded.codec.conditions)
 
     def task(self, path: Path | None) -> Task:
@@ -163,6 +168,7 @@ class Composer:
         *,
         stop: Callable[[], bool] | None = None,
         listen: Callable[[Heard], None] | None = None,
+        attempt: int = 0,
     ) -> list[Continuation]:
         """Continue a prompt in all variations; each is the best of its candidates where there are several.
 
@@ -174,6 +180,8 @@ class Composer:
             Asked before every id; all variations end when it says True.
         listen
             Called after every note, and when a variation ends.
+        attempt
+            Which one it is; see `tonada.api.avoiding`.
         """
         from tonada.symbolic.generation import generate
         from tonada.symbolic.lanes import StopRule
@@ -197,7 +205,7 @@ class Composer:
             self.tokenizer,
             prompt_ids,
             until=until,
-            sampling=self.sampling,
+            sampling=replace(self.sampling, seed=seed_of_attempt(settings.seed, attempt)),
             lanes=hearing.lanes,
             prompt=prompt.notes,
             start_s=prompt.join_s,
@@ -245,7 +253,12 @@ class Composer:
             raise DataError(blamed, f"variation {continuation.lane} {why}")
         score = prompt.alone(notes) if settings.continuation_only else prompt.joined(notes)
         made = Composition(
-            source=source, variation=continuation.lane, score=score, continuation=notes, interrupted=interrupted
+            source=source,
+            variation=continuation.lane,
+            score=score,
+            continuation=notes,
+            interrupted=interrupted,
+            avoided=self.avoided.get(continuation.lane),
         )
         if target is None:
             return made
@@ -269,6 +282,8 @@ class Composer:
                 device=self.device,
                 source=source,
             )
-            write_sidecar(sidecar, origin, continuation, files, choice=self.choices.get(continuation.lane))
+            write_sidecar(
+                sidecar, origin, continuation, files, choice=self.choices.get(continuation.lane), avoided=made.avoided
+            )
             files.append(sidecar)
         return replace(made, files=tuple(files))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tonada.api.avoiding import Avoidance
 from tonada.api.composer import Composer
 from tonada.api.composing import ComposeProgress
 from tonada.api.hashing import file_sha256, ids_sha256
@@ -106,10 +107,13 @@ def replay(
             share = min(1.0, steps / most)
             progress(ComposeProgress(name=record["name"], share=share, notes=notes, seconds=heard.seconds))
 
-    made = composer.continuations(task, stop=stop, listen=listen)
+    avoided = _avoided(record) if settings.avoid_copy else None
+    made = composer.continuations(task, stop=stop, listen=listen, attempt=0 if avoided is None else avoided.attempt)
     if steps <= most and any(one.reason == "interrupted" for one in made):
         raise KeyboardInterrupt
     continuation = next(one for one in made if one.lane == record["variation"])
+    if avoided is not None:
+        composer.avoided = {record["variation"]: avoided}
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary if output is None else output) / record["name"]
         files = composer.finish(source, task, continuation, target).files
@@ -128,6 +132,14 @@ def replay(
         identical=not outcome,
         differences=(*outcome, *circumstances),
         files=() if output is None else files,
+    )
+
+
+def _avoided(record: Mapping[str, Any]) -> Avoidance:
+    """Give what a sidecar says of quotations; they are not looked for again."""
+    told = record["avoid_copy"]
+    return Avoidance(
+        attempt=told["attempt"], flagged=told.get("flagged"), score=told.get("score"), sentence=told["sentence"]
     )
 
 

@@ -96,6 +96,8 @@ class ComposeSettings(Wishes):
     """Make so many candidates of each variation, and keep the one that the critic finds most like real music."""
     critic: str = CRITIC
     """The critic: name of one that Tonada brings, or path of a model or run folder."""
+    avoid_copy: bool = False
+    """Make a variation that quotes the training music again, from another seed, up to five times."""
     seed: int = 1
     """The same seed gives the same music."""
     temperature: float = 1.0

@@ -19,6 +19,7 @@ from tonada.files import translated_errors, write_text
 from tonada.jsontext import to_json
 
 if TYPE_CHECKING:
+    from tonada.api.avoiding import Avoidance
     from tonada.api.ranking import Choice
     from tonada.symbolic.lanes import Continuation
 
@@ -99,6 +100,7 @@ def write_sidecar(
     files: Sequence[Path],
     *,
     choice: Choice | None = None,
+    avoided: Avoidance | None = None,
 ) -> None:
     """Write a sidecar.
 
@@ -114,6 +116,8 @@ def write_sidecar(
         The other files of the composition.
     choice
         How the critic chose it among candidates; None where there were none.
+    avoided
+        Whether it quotes, and which attempt it is; None where that was not asked.
 
     Raises
     ------
@@ -150,6 +154,7 @@ def write_sidecar(
         "settings": settings,
         "variation": continuation.lane,
         "best_of": best_of,
+        "avoid_copy": avoided,
         "ended": continuation.reason,
         "notes": len(continuation.notes),
         "ids": len(continuation.ids),
@@ -236,6 +241,8 @@ def _check_shape(record: Mapping[str, Any]) -> None:
         inner[("style", "sha256")] = dict
     if record["settings"].get("best_of", 1) != 1:
         inner |= {("best_of", "steps"): int, ("best_of", "critic"): dict}
+    if record["settings"].get("avoid_copy"):
+        inner |= {("avoid_copy", "attempt"): int, ("avoid_copy", "sentence"): str}
     if record["input"] is not None:
         inner |= {("input", "name"): str, ("input", "example"): bool, ("input", "sha256"): str}
     for (table, name), kind in inner.items():
