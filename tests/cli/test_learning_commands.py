@@ -272,19 +272,19 @@ def test_train_that_diverges(prepared: Path, tonada: Run) -> None:
 def test_train_that_is_interrupted_can_be_resumed(prepared: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from tonada.cli import train
 
-    tell = train._tell
+    tell = train.tell_step
 
     def tell_and_press_ctrl_c(progress: Progress, *rest: Any) -> None:
         tell(progress, *rest)
         if progress.step == 2:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(train, "_tell", tell_and_press_ctrl_c)
+    monkeypatch.setattr(train, "tell_step", tell_and_press_ctrl_c)
     outcome = tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", *SMALL)
     assert outcome.code == 130
     assert outcome.lines[0].split() == ["ended", "interrupted"]
     assert "run/trainer.safetensors" in outcome.lines
-    monkeypatch.setattr(train, "_tell", tell)
+    monkeypatch.setattr(train, "tell_step", tell)
     assert tonada("train", "-d", prepared, "-o", "run", "--resume").lines[0].split() == ["ended", "finished"]
 
 
