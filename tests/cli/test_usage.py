@@ -23,8 +23,8 @@ from tonada.cli.codes import BROKEN_PIPE
 from tonada.errors import TrainingError
 
 COMMANDS = [
-    "compose", "config show", "decode", "doctor", "encode", "evaluate", "explore", "generate", "model import",
-    "model info", "model list", "morph", "perturb", "prepare", "render", "replay", "runs list", "runs show", "train",
+    "compose", "config show", "decode", "doctor", "encode", "evaluate", "explore", "finetune", "generate", "lr-find",
+    "model import", "model info", "model list", "morph", "perturb", "prepare", "render", "replay", "runs list", "runs show", "train",
 ]  # fmt: skip
 
 
