@@ -24,7 +24,8 @@ from tonada.errors import TrainingError
 
 COMMANDS = [
     "compose", "config show", "decode", "doctor", "encode", "evaluate", "explore", "finetune", "generate", "lr-find",
-    "model import", "model info", "model list", "morph", "perturb", "prepare", "render", "replay", "runs list", "runs show", "train",
+    "model import", "model info", "model list", "morph", "perturb", "prepare", "render", "replay", "runs list",
+    "runs show", "train",
 ]  # fmt: skip
 
 
