@@ -40,7 +40,7 @@ CARD = """\
 {steps} optimizer steps of {batch} passages of {shortest} to {longest_trained} notes, each class as often as any other,
 {minutes}, seed {seed}; transposed by up to {semitones} semitones, up to {stretch:.0%} faster or slower, up to
 {velocity} louder or softer, up to {dropped:.0%} of the notes left out.
-{finer}The weights are those with the best validation score, after step {best_step}.
+The weights are those with the best validation score, after step {best_step}.
 
 ## Figures
 
@@ -86,7 +86,6 @@ def write_card(shipment: Shipment) -> str:
         sys.exit("this card is written for classifiers of notes")
     is_critic = isinstance(model, Critic)
     trainer, augmentation = shipment.config["trainer"], shipment.config["augmentation"]
-    classes, finer = model.config.classes, model.config.finer
     evaluated = " ".join(f"EVALUATION-{split}/evaluation.json" for split in shipment.evaluations)
     commands = [
         *_data_commands(shipment.dataset, is_critic),
@@ -105,7 +104,7 @@ def write_card(shipment: Shipment) -> str:
         what="a critic of continuations" if is_critic else "a judge of composers",
         about=_CRITIC_ABOUT if is_critic else _ABOUT,
         preset=shipment.preset,
-        classes=", ".join(classes),
+        classes=", ".join(model.config.classes),
         parameters=model.parameter_count(),
         codec=shipment.config["codec"]["name"],
         longest=LONGEST,
@@ -119,9 +118,6 @@ def write_card(shipment: Shipment) -> str:
         **{name: trainer[name] for name in ("batch", "seed")},
         **{name: augmentation[name] for name in ("shortest", "semitones", "stretch", "velocity", "dropped")},
         longest_trained=augmentation["longest"],
-        finer=f"Of “other”, {len(finer)} composers are learned as classes of their own, and not said. "
-        if finer
-        else "",
         best_step=shipment.best["step"],
         notes=main["validation"]["notes"],
         per_piece=PER_PIECE,

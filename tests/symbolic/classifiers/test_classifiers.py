@@ -122,24 +122,6 @@ def test_whose_music_a_piece_is(composer: str, label: int | None) -> None:
     assert label_of({"composer": composer}, "composer", COMPOSERS) == label
 
 
-def test_parts_of_other_are_learned_and_not_said() -> None:
-    model = Judge(JudgeConfig(width=8, blocks=1, embedding=4, finer=("liszt", "schubert"))).eval()
-    embedded = torch.randn(5, 4)
-    with torch.no_grad():
-        logits, said = model.head(embedded), model.classify(embedded)
-    assert said.shape == (5, 4)
-    assert torch.equal(said[:, :3], logits[:, :3])
-    torch.testing.assert_close(said[:, 3].exp(), logits[:, 3:].exp().sum(dim=1))
-    names = ("J. S. Bach", "Franz Liszt", "Edvard Grieg", "Franz Schubert / Franz Liszt", "")
-    rows = [{"composer": name} for name in names]
-    assert [model.label(row) for row in rows] == [0, 3, 3, 3, None]
-    assert [model.target(row) for row in rows] == [0, 4, 3, 3, None]
-    tokenizer = NoteTokenizer()
-    pieces = [tokenizer.encode_notes(random_notes(80, seed=seed)) for seed in (1, 2)]
-    source = PassageBatches(pieces, [0, 1], ("a", "other"), tokenizer, batch=4, seed=1, targets=[0, 3])
-    assert source.batch(0)["labels"].tolist() == [0, 3, 0, 3]
-
-
 def test_other_columns_are_taken_at_their_word() -> None:
     assert label_of({"label": "real"}, "label", ("real", "generated")) == 0
     assert label_of({"label": "Real"}, "label", ("real", "generated")) is None
@@ -200,8 +182,6 @@ def test_a_class_without_a_piece() -> None:
     [
         (lambda: JudgeConfig(classes=("bach",)), "at least two different names; got bach"),
         (lambda: JudgeConfig(classes=("bach", "bach")), "at least two different names"),
-        (lambda: JudgeConfig(finer=("bach",)), "finer names parts of the class 'other'"),
-        (lambda: CriticConfig(finer=("liszt",)), "finer names parts of the class 'other'"),
         (lambda: JudgeConfig(dropout=1.0), "dropout must be at least 0 and less than 1"),
         (lambda: JudgeConfig(width=0), "width must be at least 1"),
         (lambda: JudgeConfig(kernel=4), "kernel must be odd; got 4. Try 5"),

@@ -168,7 +168,6 @@ class LabelStudy(Study):
             batch=config.batch,
             seed=config.seed,
             augmentation=augmentation,
-            targets=[model.target(piece.metadata) for piece in pieces],
         )
 
     def scorer(self, precision: Precision) -> Scorer | None:

@@ -32,8 +32,6 @@ class CriticConfig:
 
     classes: tuple[str, ...] = (REAL, GENERATED)
     """What it tells apart."""
-    finer: tuple[str, ...] = ()
-    """Parts of a class "other" that are learned as classes, and of which "other" is said."""
     column: str = LABEL
     """The column of the catalogue that says what a piece is."""
     width: int = 96
@@ -56,7 +54,7 @@ class CriticConfig:
             A value is out of range.
         """
         sizes = {"width": self.width, "blocks": self.blocks, "heads": self.heads, "embedding": self.embedding}
-        check_classifier("CriticConfig", self.classes, self.finer, self.dropout, **sizes)
+        check_classifier("CriticConfig", self.classes, self.dropout, **sizes)
         if self.width % (2 * self.heads):
             nearest = (self.width // (2 * self.heads) + 1) * 2 * self.heads
             raise ConfigError(

@@ -20,30 +20,12 @@ from tonada.symbolic.classifiers.features import FEATURES
 _SMALLEST_VARIANCE = 1e-5
 
 
-OTHERS = (
-    "beethoven",
-    "brahms",
-    "debussy",
-    "haydn",
-    "liszt",
-    "mendelssohn",
-    "mozart",
-    "scarlatti",
-    "schubert",
-    "schumann",
-    "scriabin",
-)
-"""The other composers of whom MAESTRO has 17 training pieces or more."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class JudgeConfig:
     """Settings of a judge; each field has its sentence below."""
 
     classes: tuple[str, ...] = ("bach", "chopin", "rachmaninoff", OTHER)
     """What it tells apart; "other" stands for all that is not named."""
-    finer: tuple[str, ...] = ()
-    """Parts of "other" that are learned as classes, and of which "other" is said."""
     column: str = COMPOSER
     """The column of the catalogue that says what a piece is."""
     width: int = 96
@@ -66,14 +48,14 @@ class JudgeConfig:
             A value is out of range.
         """
         sizes = {"width": self.width, "blocks": self.blocks, "kernel": self.kernel, "embedding": self.embedding}
-        check_classifier("JudgeConfig", self.classes, self.finer, self.dropout, **sizes)
+        check_classifier("JudgeConfig", self.classes, self.dropout, **sizes)
         if self.kernel % 2 == 0:
             raise ConfigError(f"JudgeConfig.kernel must be odd; got {self.kernel}. Try {self.kernel + 1}")
 
 
 def composers() -> JudgeConfig:
     """Tell Bach, Chopin, Rachmaninoff and all others apart."""
-    return JudgeConfig(finer=OTHERS)
+    return JudgeConfig()
 
 
 class Judge(NoteClassifier):

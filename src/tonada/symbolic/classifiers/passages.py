@@ -89,8 +89,6 @@ class PassageBatches:
         Of all draws.
     augmentation
         How passages are drawn and varied.
-    targets
-        What is learned of each piece, where that is more than its class.
 
     Raises
     ------
@@ -108,9 +106,7 @@ class PassageBatches:
         batch: int,
         seed: int,
         augmentation: PassageAugmentation | None = None,
-        targets: Sequence[int | None] | None = None,
     ) -> None:
-        self._targets = targets or labels
         self._size, self._seed = batch, seed
         self._augmentation = augmentation or PassageAugmentation()
         self._notes = cache(lambda place: tokenizer.decode_notes(pieces[place]))
@@ -140,15 +136,13 @@ class PassageBatches:
         told = self._augmentation
         generator = rng(self._seed, "passages", step)
         length = round(math.exp(generator.uniform(math.log(told.shortest), math.log(told.longest))))
-        passages, targets = [], []
-        for lane in range(self._size):
-            label = (step * self._size + lane) % len(self._classes)
-            place = int(generator.choice(self._classes[label], p=self._shares[label]))
-            targets.append(self._targets[place])
-            notes = self._notes(place)
+        labels = (step * self._size + np.arange(self._size)) % len(self._classes)
+        passages = []
+        for label in labels.tolist():
+            notes = self._notes(int(generator.choice(self._classes[label], p=self._shares[label])))
             start = int(generator.integers(0, max(0, len(notes) - length) + 1))
             passages.append(self._varied(notes[start : start + length], generator))
-        return {**collate(passages), "labels": torch.tensor(targets)}
+        return {**collate(passages), "labels": torch.from_numpy(labels)}
 
     def _varied(self, notes: Notes, generator: np.random.Generator) -> Notes:
         told = self._augmentation

@@ -70,7 +70,7 @@ def read_pieces(model: NoteClassifier, pieces: Sequence[Notes]) -> Reading:
             rows = order[start : start + _BATCH]
             batch = collate([parts[row][1] for row in rows])
             embedded = model.embed(batch["features"].to(device), batch["mask"].to(device))
-            logits[rows] = model.classify(embedded).log_softmax(dim=1).cpu().numpy()
+            logits[rows] = model.head(embedded).float().log_softmax(dim=1).cpu().numpy()
             embeddings[rows] = embedded.float().cpu().numpy()
     return Reading(
         classes=classes,
