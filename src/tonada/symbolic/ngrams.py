@@ -15,19 +15,19 @@ from tonada.symbolic.notes import Ints, Notes
 Hashes = NDArray[np.uint64]
 
 
-def line_order(notes: Notes, chord_s: float) -> Ints:
+def line_order(notes: Notes, together: NDArray[np.bool_]) -> Ints:
     """Give the order of the notes in their line; int64 [N], positions.
 
     Parameters
     ----------
     notes
         Any notes.
-    chord_s
-        Onsets that follow each other within this time belong to one chord, in seconds.
+    together
+        Whether each note but the first belongs to one chord with the note before it; bool [N − 1].
     """
     if not len(notes):
         return np.empty(0, dtype=np.int64)
-    chord = np.concatenate(([0], np.cumsum(np.diff(notes.onset_s) > chord_s)))
+    chord = np.concatenate(([0], np.cumsum(~together)))
     return np.lexsort((notes.pitch, chord))
 
 

@@ -70,7 +70,8 @@ def fingerprint(notes: Notes) -> Hashes:
     """
     if len(notes) <= INTERVALS + 1:
         return np.empty(0, dtype=np.uint64)
-    hashes = np.unique(interval_hashes(notes.pitch[line_order(notes, CHORD_S)], INTERVALS))
+    order = line_order(notes, np.diff(notes.onset_s) <= CHORD_S)
+    hashes = np.unique(interval_hashes(notes.pitch[order], INTERVALS))
     sampled: Hashes = hashes[hashes % np.uint64(SAMPLE) == 0]
     return sampled
 

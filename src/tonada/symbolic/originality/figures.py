@@ -63,15 +63,39 @@ class Figures:
         return (np.diff(grid, prepend=grid[:1]) % STEPS).astype(np.uint8)
 
 
-def find_figures(notes: Notes, *, chord_s: float = CHORD_S) -> Figures:
+def find_figures(notes: Notes, together: NDArray[np.bool_] | None = None) -> Figures:
     """Write notes as figures.
 
     Parameters
     ----------
     notes
         Any notes; only onsets and pitches count.
-    chord_s
-        Onsets that follow each other within this time belong to one chord, in seconds.
+    together
+        Whether each note but the first belongs to one chord with the note before it; bool [N − 1]. As `CHORD_S` says
+        when None.
     """
-    order = line_order(notes, chord_s)
+    if together is None:
+        together = np.diff(notes.onset_s) <= CHORD_S
+    order = line_order(notes, together)
     return Figures(order=order, onset_s=notes.onset_s[order], hashes=interval_hashes(notes.pitch[order], FIGURE - 1))
+
+
+def find_all_figures(notes: Notes) -> list[Figures]:
+    """Write notes as figures in every way in which their chords may have been parted at another tempo.
+
+    A gap near `CHORD_S` may have been a step or two wider or narrower. So all gaps of 40 ms, or of 50 ms too, are
+    taken to part chords, or none; and of those of one width every other one, in both ways.
+
+    Parameters
+    ----------
+    notes
+        Any notes; only onsets and pitches count.
+    """
+    gap_s = np.diff(notes.onset_s)
+    lines = []
+    for low_s in (CHORD_S - STEP_S, CHORD_S):
+        surely, unsure = gap_s <= low_s, (gap_s > low_s) & (gap_s <= low_s + STEP_S)
+        odd = np.cumsum(unsure) % 2 == 1
+        lines += [surely, surely | (unsure & odd), surely | (unsure & ~odd)]
+    lines.append(gap_s <= CHORD_S + STEP_S)
+    return [find_figures(notes, together) for together in lines]

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tonada.symbolic.notes import Floats, Notes
-from tonada.symbolic.originality.figures import CHORD_S, STEP_S, STEPS, Figures, find_figures
+from tonada.symbolic.originality.figures import STEP_S, STEPS, Figures, find_all_figures
 from tonada.symbolic.originality.fingerprint import Fingerprint
 from tonada.symbolic.originality.matching import Shared, find_shared, spread_out
 
-THRESHOLD = 90.0
-"""From this score on a passage is taken for a quotation."""
-CHORDS_S = (CHORD_S - 0.01, CHORD_S, CHORD_S + 0.01)
-"""What belongs to one chord is tried in several ways, in seconds: at another tempo, close onsets part or meet."""
-TEMPI = np.exp2(np.arange(-20, 21) / 35)
-"""How many times as fast as the corpus music may be: two thirds to one and a half, in steps of 2 %."""
+THRESHOLD = 88.0
+"""From this score on a passage is taken for a quotation: the least whole number above the highest score of any work of
+MAESTRO's validation split, none of which is in the training split."""
+TEMPI = np.exp2(np.arange(-41, 42) / 70)
+"""How many times as fast as the corpus music may be: two thirds to one and a half, in steps of 1 %."""
 TIMING = np.array([5.0, -1.25, *[-7.5] * (STEPS // 2 - 1)])
 """What an onset adds that is off by 0, 1, 2 … steps from where the other's rhythm puts it."""
 TIMING_SHARE = 2.0
@@ -110,9 +109,8 @@ def examine(notes: Notes, corpus: Fingerprint, *, most: int = 5) -> Examination:
     """
     nearest: dict[int, Passage] = {}
     longest: Passage | None = None
-    for chord_s in CHORDS_S:
-        mine = find_figures(notes, chord_s=chord_s)
-        shared = find_shared(mine, corpus)
+    lines = find_all_figures(notes)
+    for mine, shared in zip(lines, find_shared(lines, corpus), strict=True):
         if not len(shared):
             continue
         could = _score(shared, TIMING[0] * (shared.notes - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ from tonada.symbolic.originality.figures import FIGURE, Figures, Nibbles
 from tonada.symbolic.originality.fingerprint import Fingerprint
 
 LEAST = 9
-"""Notes in the shortest passage that is looked for: five figures, of which by mere chance one in 2²⁰ agree."""
+"""Notes in the shortest passage that is looked for: five figures, which agree by mere chance once in 2²⁰ times."""
+_LEAST_FIGURES = LEAST - FIGURE + 1
 _STRIDE = 8
 _BLOCK = 1 << 20
 
@@ -56,36 +58,53 @@ class Shared:
         )
 
 
-def find_shared(mine: Figures, corpus: Fingerprint) -> Shared:
-    """Find all passages of nine notes or more that a piece shares with a corpus.
+def find_shared(lines: Sequence[Figures], corpus: Fingerprint) -> list[Shared]:
+    """Find all passages of nine notes or more that lines share with a corpus.
 
     Parameters
     ----------
-    mine
-        The piece.
+    lines
+        A piece in several ways, or several pieces; the corpus is gone through once for all of them.
     corpus
         What to compare with.
+
+    Returns
+    -------
+    list of Shared
+        One a line.
     """
-    bits = mine.bits
-    start, place = _beginnings(bits, corpus)
+    bits = np.concatenate([np.empty(0, dtype=np.uint8), *(line.bits for line in lines)])
+    first = np.cumsum([0, *(len(line.bits) for line in lines)])
+    owner = np.repeat(np.arange(len(lines)), np.diff(first))
+    start, place = _beginnings(bits, first[owner], first[owner + 1], corpus)
     piece = corpus.piece_at(place)
-    room = np.minimum(corpus.starts[piece + 1] - FIGURE + 1 - place, len(bits) - start)
+    room = np.minimum(corpus.starts[piece + 1] - FIGURE + 1 - place, first[owner[start] + 1] - start)
     figures = _agreement(bits, corpus, start, place, room)
-    found = figures > LEAST - FIGURE
-    start, place, piece, figures = start[found], place[found], piece[found], figures[found]
-    rarity = _rarity(mine.hashes, corpus.rarities(mine.hashes), start, figures)
-    return Shared(start=start, notes=figures + FIGURE - 1, place=place, piece=piece, rarity=rarity)
+    long_enough = figures >= _LEAST_FIGURES
+    start, place, piece, figures = start[long_enough], place[long_enough], piece[long_enough], figures[long_enough]
+    found = []
+    for index, line in enumerate(lines):
+        mine = owner[start] == index
+        begin, count = start[mine] - first[index], figures[mine]
+        rarity = _rarity(line.hashes, corpus.rarities(line.hashes), begin, count)
+        notes = count + FIGURE - 1
+        found.append(Shared(start=begin, notes=notes, place=place[mine], piece=piece[mine], rarity=rarity))
+    return found
 
 
-def _beginnings(bits: Nibbles, corpus: Fingerprint) -> tuple[Ints, Ints]:
-    """Find where five figures agree and the one before does not: places in the line, and in the corpus."""
-    count = max(0, len(bits) - 3)
+def _beginnings(bits: Nibbles, first: Ints, end: Ints, corpus: Fingerprint) -> tuple[Ints, Ints]:
+    """Find where five figures agree and the one before does not: places in the lines, and in the corpus.
+
+    ``first`` and ``end`` say where the line of each place begins and ends; int64, the length of ``bits``.
+    """
+    able = np.flatnonzero(np.arange(len(bits)) + _LEAST_FIGURES <= end)
     wide = bits.astype(np.int64)
-    code = wide[:count] | (wide[1 : count + 1] << 4) | (wide[2 : count + 2] << 8) | (wide[3 : count + 3] << 12)
-    order = np.argsort(code, kind="stable")
+    code = wide[able] | (wide[able + 1] << 4) | (wide[able + 2] << 8) | (wide[able + 3] << 12)
+    order = able[np.argsort(code, kind="stable")]
     many = np.bincount(code, minlength=1 << 16)
-    first = np.cumsum(many) - many
+    group = np.cumsum(many) - many
     asked = many > 0
+    last = corpus.starts[-1] - 1
     starts: list[Ints] = [np.empty(0, dtype=np.int64)]
     places: list[Ints] = [np.empty(0, dtype=np.int64)]
     for begin in range(0, len(corpus.codes), _BLOCK):
@@ -94,14 +113,13 @@ def _beginnings(bits: Nibbles, corpus: Fingerprint) -> tuple[Ints, Ints]:
         value = codes[hit]
         times = many[value]
         within = np.arange(times.sum()) - np.repeat(np.cumsum(times) - times, times)
-        start = order[np.repeat(first[value], times) + within]
+        start = order[np.repeat(group[value], times) + within]
         place = np.repeat(hit + begin, times)
-        longer = start + 4 < len(bits)
-        longer[longer] = bits[start[longer] + 4] == corpus.bits_at(np.minimum(place[longer] + 4, corpus.starts[-1] - 1))
+        longer = bits[start + 4] == corpus.bits_at(np.minimum(place + 4, last))
         start, place = start[longer], place[longer]
         # The bits before a piece's first place are of another piece: there a passage begins in any case.
-        before = np.maximum(place - 1, 0)
-        goes_on = (start > 0) & (corpus.bits_at(before) == bits[start - 1]) & ~np.isin(place, corpus.starts)
+        before = corpus.bits_at(np.maximum(place - 1, 0)) == bits[np.maximum(start - 1, 0)]
+        goes_on = before & (start > first[start]) & ~np.isin(place, corpus.starts)
         starts.append(start[~goes_on])
         places.append(place[~goes_on])
     return np.concatenate(starts), np.concatenate(places)
