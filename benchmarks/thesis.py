@@ -293,7 +293,8 @@ def table(found: Sequence[dict[str, Any]], side: str) -> str:
             facts += [f"diverged at step {row['diverged']}", "", "", "", ""]
         else:
             one = row[side]
-            facts += [f"{one['loss']:.3f}", f"{one['accuracy']:.3f}", f"{one['perplexity']:.4g}"]
+            perplexity = f"{one['perplexity']:.2f}" if one["perplexity"] < 1000 else "over 1000"
+            facts += [f"{one['loss']:.3f}", f"{one['accuracy']:.3f}", perplexity]
             facts += [f"{one['accuracy of notes']:.3f}", f"{one['nats per note']:.2f}"]
         lines.append(f"| {' | '.join(facts)} |")
     return "\n".join(lines) + "\n"
@@ -319,7 +320,7 @@ def draw(runs: Mapping[str, Path], charts: Path) -> None:
             for label, which in (("windows held back", "score"), ("works held back", "works"))
         ]
         chart = line_chart([training, *held], x_label="step", y_label="nats per id", title=name, dots=True)
-        write_text(charts / f"{run.name}.svg", chart + "\n")
+        write_text(charts / f"thesis-{run.name}.svg", chart + "\n")
 
 
 def main() -> None:

@@ -99,4 +99,4 @@ def test_a_row_is_trained_judged_and_shown(thesis: dict[str, Any], tmp_path: Pat
         assert 0 <= one["accuracy"] <= 1
         assert thesis["table"]([{"name": name, "style": row.style, **found}], side).count("\n") == 3
     thesis["draw"]({name: tmp_path / "row"}, tmp_path)
-    assert "works held back" in (tmp_path / "row.svg").read_text()
+    assert "works held back" in (tmp_path / "thesis-row.svg").read_text()
