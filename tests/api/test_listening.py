@@ -14,7 +14,8 @@ import pytest
 
 from tiny_model import save_tiny_model
 from tonada.api.evaluation import evaluate
-from tonada.api.listening import ListeningTest, Preferences
+from tonada.api.listening import ListeningTest
+from tonada.api.preferences import Preferences
 from tonada.audio.clip import Clip, write_clip
 from tonada.config import to_mapping
 from tonada.data import Piece, write_dataset

@@ -46,7 +46,7 @@ def evaluate(
     judge takes them for; see `tonada.api.judging`.
 
     *Listeners*, with ``listen``. Two folders, or a model and its data, become a page for blind listening in ``output``;
-    csv files of answers become preferences; see `tonada.api.listening`.
+    csv files of answers become preferences; see `tonada.api.listening` and `tonada.api.preferences`.
 
     Parameters
     ----------
@@ -100,7 +100,8 @@ def evaluate(
     if not names:
         raise ConfigError("name a model, or MIDI files, to evaluate")
     if listen:
-        from tonada.api.listening import make_page, read_answers
+        from tonada.api.listening import make_page
+        from tonada.api.preferences import read_answers
 
         if all(str(name).endswith(".csv") for name in names):
             return read_answers(names)
@@ -150,14 +151,18 @@ def evaluate(
 
 
 def _are_files(names: Sequence[str | Path]) -> bool:
-    """Tell whether names are those of MIDI files: several, or one that is no model and is there."""
+    """Tell whether names are those of MIDI files: several; or a file, a pattern, or a folder with such files in it."""
     from tonada.runs import pretrained_names
+    from tonada.symbolic.corpus.kind import MIDI
 
     if len(names) > 1:
         return True
     path = Path(names[0])
-    is_model = str(names[0]) in pretrained_names() or (path / "config.toml").is_file()
-    return not is_model and (path.exists() or glob.has_magic(str(path)))
+    if str(names[0]) in pretrained_names() or (path / "config.toml").is_file():
+        return False
+    if path.is_dir():
+        return any(MIDI.has(item.name) for item in path.rglob("*"))
+    return path.exists() or glob.has_magic(str(path))
 
 
 def _evaluate_model(
