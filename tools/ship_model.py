@@ -7,8 +7,8 @@
 The weights that ship are those that are evaluated: the first call writes them, without a card, the last one the card. A
 model of notes takes the evaluation of the validation split and, once it is final, that of the test split, too, and
 ``--comparison`` what ``benchmarks/continuations.py`` wrote; a classifier of notes takes the same evaluations. An
-autoencoder of sound takes those of both splits, and gets two files more: its prior, fitted to the encoded training split, and a list of all
-artists.
+autoencoder of sound takes those of both splits, and gets two files more: its prior, fitted to the encoded training
+split, and a list of all artists.
 """
 
 from __future__ import annotations
