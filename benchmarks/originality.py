@@ -12,8 +12,8 @@ eight different pitches; of the steps from note to note, at most half are one or
 and for no period from one to six notes more than half of the steps are those one period before. Passages that break it
 are drawn again; how many the rule lets pass is printed.
 
-**Variants**, in half as many trials, change length, tempo, or the order in which notes are taken (by their onsets, which cuts chords at both
-ends), or move each onset by a normal error.
+**Variants**, in half as many trials, change length, tempo, or the order in which notes are taken (by their onsets,
+which cuts chords at both ends), or move each onset by a normal error.
 
 **What must not be flagged**: validation works, which set the threshold (the least whole number above the highest
 score); passages of 384 notes of them; scales, trills and other commonplaces; and, with ``--test``, test works, which
