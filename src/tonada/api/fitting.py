@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from tonada.api.studies.base import Precision, Study
 from tonada.config import from_mapping
 from tonada.distributed import Ranks
+from tonada.files import taken
 from tonada.finetuning import WHOLE, LayerPlan
 from tonada.model import Model
 from tonada.prefetching import Prefetched
@@ -65,6 +67,11 @@ def fit(
     -------
     TrainingResult
         How it ended; of several processes, the first alone has remarks.
+
+    Raises
+    ------
+    DataError
+        Another process trains in this folder.
     """
     config = from_mapping(TrainerConfig, tables["trainer"])
     observe = study.observer(run, config.seed)
@@ -89,7 +96,8 @@ def fit(
     source = study.batches(network, share, from_mapping(study.Augmentation, tables["augmentation"]))
     kind = precision_of(config.precision, torch.device(ranks.device).type)
     precision: Precision = "bf16" if kind is torch.bfloat16 else "fp32"
-    with Prefetched(source, ahead=config.accumulate) as batches:
+    owned = taken(run) if ranks.is_first else nullcontext()
+    with owned, Prefetched(source, ahead=config.accumulate) as batches:
         trainer = Trainer(
             network,
             batches,
