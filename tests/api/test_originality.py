@@ -9,6 +9,7 @@ import pytest
 
 from made_corpus import made_corpus, made_piece, quoted
 from midi_files import ONE_NOTE
+from tonada.api.evaluation import evaluate
 from tonada.api.originality import ABSENT, check_notes, check_originality
 from tonada.errors import ConfigError, DataError
 from tonada.jsontext import to_json
@@ -110,3 +111,32 @@ def test_what_cannot_be_asked(copy: Path) -> None:
         check_originality()
     with pytest.raises(DataError, match="no such file"):
         check_originality(copy, fingerprint=copy.parent / "none.safetensors")
+
+
+def test_evaluate_reports_originality(
+    copy: Path, own: Path, fingerprint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tonada.symbolic.originality.fingerprint.shipped_path", lambda: fingerprint)
+    bad = copy.parent / "bad.mid"
+    bad.write_bytes(b"no music")
+    found = evaluate(copy, own, bad, originality=True, output=copy.parent / "out")
+    assert found.headline().splitlines()[0].startswith(f"{copy}: From 0:02 to ")
+    assert found.headline().splitlines()[-1] == "1 of 2 files quotes the training music"
+    (rows,) = found.tables().values()
+    assert [(row["file"], row["quotes"]) for row in rows] == [(str(copy), "yes"), (str(own), "no")]
+    assert rows[0]["nearest piece"] == "Composer 5, Piece 5"
+    assert found.facts()["compared with"] == "the pieces of this test"
+    assert str(bad) in str(found.facts()["left out"])
+    assert [path.name for path in found.files] == ["evaluation.json", "evaluation.html"]
+    told = json.loads(found.files[0].read_text("utf-8"))
+    assert [piece["flagged"] for piece in told["pieces"]] == [True, False]
+    assert "Composer 5, Piece 5" in found.files[1].read_text("utf-8")
+
+
+def test_a_report_without_a_fingerprint_says_so(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tonada.symbolic.originality.fingerprint.shipped_path", lambda: copy.parent / "none")
+    found = evaluate(copy, originality=True)
+    assert found.headline() == f"{copy}: {ABSENT}"
+    assert found.facts() == {"compared with": "nothing: there is no fingerprint"}
+    (rows,) = found.tables().values()
+    assert (rows[0]["quotes"], rows[0]["score"]) == ("–", None)

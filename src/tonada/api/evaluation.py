@@ -27,6 +27,7 @@ def evaluate(
     limit: int | None = None,
     seconds: float | None = None,
     judge: str | Path | None = None,
+    originality: bool = False,
     listen: bool = False,
     pairs: int = PAIRS,
     seed: int = 1,
@@ -44,6 +45,8 @@ def evaluate(
 
     *MIDI files.* Every objective metric beside the reference set's, distances within and between the sets, and what the
     judge takes them for; see `tonada.api.judging`.
+
+    *Quotations*, with ``originality``: what MIDI files share with the training music; see `tonada.api.originality`.
 
     *Listeners*, with ``listen``. Two folders, or a model and its data, become a page for blind listening in ``output``;
     csv files of answers become preferences; see `tonada.api.listening` and `tonada.api.preferences`.
@@ -64,6 +67,8 @@ def evaluate(
         Of files: length of the passages that are compared; of listening, of each sound; 30 when None.
     judge
         Of files: the classifier that knows the styles; the one that Tonada brings when None.
+    originality
+        Of files: look for quotations of the training music, without a reference.
     listen
         Make a page for blind listening, or read the answers that listeners saved.
     pairs
@@ -91,11 +96,7 @@ def evaluate(
         The data set or the files cannot be read, or the data set was changed since it was prepared; or the folder
         cannot be written.
     """
-    from dataclasses import replace
-
     from tonada.api.inputs import check_output
-    from tonada.files import write_text
-    from tonada.jsontext import to_json
 
     if not names:
         raise ConfigError("name a model, or MIDI files, to evaluate")
@@ -115,6 +116,12 @@ def evaluate(
             seconds=seconds,
             device=device,
         )
+    if originality:
+        from tonada.api.originality import report_originality
+
+        if output is not None:
+            check_output(Path(output))
+        return _written(report_originality(names, progress=progress), output)
     if ref is None:
         raise ConfigError("name what to compare with: --ref DATA, a data set that prepare wrote")
     if limit is not None and limit < 1:
@@ -142,6 +149,16 @@ def evaluate(
         found = _evaluate_model(
             names[0], Path(ref), split=split, limit=limit, device=device, precision=precision, progress=progress
         )
+    return _written(found, output)
+
+
+def _written(found: Report, output: str | Path | None) -> Report:
+    """Write a report's files, if there is a folder for them, and say so in the report."""
+    from dataclasses import replace
+
+    from tonada.files import write_text
+    from tonada.jsontext import to_json
+
     if output is None:
         return found
     files = (Path(output) / "evaluation.json", Path(output) / "evaluation.html")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonada.api.inputs import Batch, Failure, find_inputs
+from tonada.api.studies.evaluation import Report, Rows
 from tonada.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -52,6 +53,75 @@ class Originality:
     threshold: float | None = None
     nearest: tuple[Passage, ...] = ()
     longest: Passage | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginalityReport(Report):
+    """What was found in some files.
+
+    Attributes
+    ----------
+    pieces
+        The findings, a file each.
+    skipped
+        Files that could not be used, and why.
+    """
+
+    pieces: tuple[Originality, ...]
+    skipped: Mapping[str, str]
+
+    title = "Originality"
+    explanation = (
+        "The most telling passage that each file shares with the training music, in any key and at any tempo. Its "
+        "score is the rarity of what is shared, up to trebled where the rhythm is the same: a scale scores next to "
+        "nothing. From the threshold on it counts as a quotation."
+    )
+
+    def headline(self) -> str:
+        """Count the files that quote, and say of each what."""
+        told = [f"{piece.name}: {piece.sentence}" for piece in self.pieces]
+        flagged = sum(piece.flagged is True for piece in self.pieces)
+        counted = f"{flagged} of {len(self.pieces)} files {'quotes' if flagged == 1 else 'quote'} the training music"
+        return "\n".join([*told, "" if self.pieces[0].corpus is None else counted]).strip()
+
+    def tables(self) -> dict[str, Rows]:
+        """Give the nearest piece of each file."""
+        rows: Rows = [
+            {
+                "file": piece.name,
+                "quotes": "–" if piece.flagged is None else "yes" if piece.flagged else "no",
+                "score": piece.score,
+                "notes shared": best.notes if best is not None else None,
+                "from": _clock(best.start_s) if best is not None else None,
+                "to": _clock(best.end_s) if best is not None else None,
+                "nearest piece": _called(best) if best is not None else None,
+                "there": _clock(best.there_s) if best is not None else None,
+                "longest shared": piece.longest.notes if piece.longest is not None else None,
+            }
+            for piece in self.pieces
+            for best in [piece.nearest[0] if piece.nearest else None]
+        ]
+        return {"": rows}
+
+    def facts(self) -> dict[str, str | float]:
+        """Say what was compared with, and what was left out."""
+        first = self.pieces[0]
+        told: dict[str, str | float] = {"compared with": first.corpus or "nothing: there is no fingerprint"}
+        if first.threshold is not None:
+            told["threshold"] = first.threshold
+        if self.skipped:
+            told["left out"] = "; ".join(f"{name}: {why}" for name, why in self.skipped.items())
+        return told
+
+
+def report_originality(
+    names: Sequence[str | Path], *, progress: Callable[[int, int], None] | None = None
+) -> OriginalityReport:
+    """Do `check_originality` on files and make a report of it; its errors are that one's."""
+    batch = check_originality(*names, progress=progress)
+    return OriginalityReport(
+        pieces=batch.made, skipped={failure.name: str(failure.error) for failure in batch.failures}
+    )
 
 
 def check_originality(
@@ -145,15 +215,18 @@ CLEAR = "Nothing in it is closer to {corpus} than different works are to each ot
 def _sentence(passage: Passage, corpus: Fingerprint) -> str:
     """Say what is quoted, for anybody."""
     where = f"{_clock(passage.start_s)} to {_clock(passage.end_s)}"
-    piece = ", ".join(part for part in (passage.composer, passage.title) if part) or passage.name
     tempo = ""
     if passage.tempo is not None:
         percent = round(100 * abs(passage.tempo - 1))
         tempo = f", {percent} % {'faster' if passage.tempo > 1 else 'slower'}" if percent >= 3 else ", as fast"
     return (
-        f"From {where} it repeats {passage.notes} notes of {piece} (there at about {_clock(passage.there_s)}{tempo}), "
-        f"one of {corpus.corpus}."
+        f"From {where} it repeats {passage.notes} notes of {_called(passage)} "
+        f"(there at about {_clock(passage.there_s)}{tempo}), one of {corpus.corpus}."
     )
+
+
+def _called(passage: Passage) -> str:
+    return ", ".join(part for part in (passage.composer, passage.title) if part) or passage.name
 
 
 def _clock(seconds: float) -> str:

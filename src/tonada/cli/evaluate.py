@@ -18,6 +18,7 @@ def evaluate(
     limit: int | None = None,
     seconds: float | None = None,
     judge: str | None = None,
+    originality: bool = False,
     listen: bool = False,
     pairs: int = PAIRS,
     seed: int = 1,
@@ -42,6 +43,8 @@ def evaluate(
         Of files: length of the passages that are compared; with --listen of each sound; 30 when not given.
     judge
         Of files: the classifier that knows the styles; the one that Tonada brings when not given.
+    originality
+        Look in MIDI files for quotations of the training music, in any key and at any tempo.
     listen
         Make a page for blind listening of two folders, or of a model beside what really follows; or read csv files of
         answers.
@@ -68,6 +71,7 @@ def evaluate(
             limit=limit,
             seconds=seconds,
             judge=judge,
+            originality=originality,
             listen=listen,
             pairs=pairs,
             seed=seed,

@@ -149,7 +149,7 @@ def test_the_shipped_fingerprint_knows_its_pieces(data: Path) -> None:
     corpus = Fingerprint.load()
     source = corpus.sources[400]
     with zipfile.ZipFile(data / "midi" / "maestro-v3.0.0-midi.zip") as archive:
-        notes = fold_pedal(read_midi_bytes(archive.read(source.name), path=source.name))
+        notes = fold_pedal(read_midi_bytes(archive.read(source.name), path=Path(source.name)))
     taken = notes[len(notes) // 2 : len(notes) // 2 + 60]
     found = examine(quoted(taken, semitones=3, tempo=1.1), corpus)
     assert found.flagged
