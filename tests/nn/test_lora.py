@@ -163,7 +163,7 @@ def test_an_adapter_of_our_small_models_is_about_a_megabyte() -> None:
         with torch.device("meta"):
             network = model(model.presets[preset]())  # type: ignore[arg-type]
             adapt(network, rank=8, alpha=16.0, targets=("attention", "feedforward"))
-        assert 0.9e6 < 2 * sum(tensor.numel() for tensor in adapter_tensors(network).values()) < 1.0e6
+        assert 0.8e6 < 2 * sum(tensor.numel() for tensor in adapter_tensors(network).values()) < 1.0e6
 
 
 def test_what_cannot_be_adapted() -> None:
