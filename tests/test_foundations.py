@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tonada import errors, registry
-from tonada.files import atomic_path, translated_errors, write_text
+from tonada.files import atomic_path, taken, translated_errors, write_text
 from tonada.seeding import key, rng, torch_generator
 
 
@@ -115,3 +115,14 @@ def test_unknown_kinds_names_and_presets() -> None:
         registry.resolve("tokenizer", "perform")
     with pytest.raises(errors.UnknownNameError, match="Did you mean gpt/small"):
         registry.preset("model", "gpt/smal")
+
+
+def test_a_folder_is_one_process_s_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "run"
+    with taken(folder):
+        with pytest.raises(errors.DataError, match="another process is at work"), taken(folder):
+            raise AssertionError("it was taken twice")
+        with taken(tmp_path / "other"):
+            pass
+    with taken(folder):
+        assert not list(folder.iterdir())

@@ -17,6 +17,7 @@ from tonada.checkpoint import load_into, load_tensors, model_tensors, save_tenso
 from tonada.config import from_mapping, to_mapping
 from tonada.errors import CheckpointError, UnknownNameError
 from tonada.model import Batch, Model
+from tonada.symbolic.classifiers.features import FEATURES
 
 BATCH, LENGTH, VOCABULARY = 3, 12, 30
 
@@ -47,14 +48,26 @@ def waveforms() -> Batch:
     return {"waveform": torch.randn(BATCH, 1500) * 0.2}
 
 
+def labelled_passages() -> Batch:
+    """Give passages of which the last is shorter, and so filled up."""
+    mask = torch.ones(BATCH, LENGTH, dtype=torch.bool)
+    mask[-1, 5:] = False
+    features = torch.randn(BATCH, LENGTH, FEATURES) * mask[:, :, None]
+    return {"features": features, "mask": mask, "labels": torch.arange(BATCH) % 2}
+
+
 SPECTRAL = {"hop": 16, "latent_channels": 4, "width": 8, "encoder_blocks": 1, "decoder_blocks": 1}
 CASES = {
     "autoencoder": Case(sizes={"width": 4, "latent_channels": 4}, batch=waveforms, reads_ids=False),
+    "critic": Case(
+        sizes={"width": 16, "blocks": 2, "heads": 2, "embedding": 8}, batch=labelled_passages, reads_ids=False
+    ),
     "gpt": Case(
         sizes={"vocabulary": VOCABULARY, "context": 16, "width": 16, "blocks": 2, "heads": 2},
         batch=ids_and_targets,
         reads_ids=True,
     ),
+    "judge": Case(sizes={"width": 16, "blocks": 2, "embedding": 8}, batch=labelled_passages, reads_ids=False),
     "nested": Case(
         sizes={
             "vocabulary": VOCABULARY,

@@ -6,8 +6,9 @@
 
 The weights that ship are those that are evaluated: the first call writes them, without a card, the last one the card. A
 model of notes takes the evaluation of the validation split and, once it is final, that of the test split, too, and
-``--comparison`` what ``benchmarks/continuations.py`` wrote. An autoencoder of sound takes those of both splits, and
-gets two files more: its prior, fitted to the encoded training split, and a list of all artists.
+``--comparison`` what ``benchmarks/continuations.py`` wrote; a classifier of notes takes the same evaluations. An
+autoencoder of sound takes those of both splits, and gets two files more: its prior, fitted to the encoded training
+split, and a list of all artists.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from typing import Any
 
 import torch
 
-from shipping import notes, sound
+from shipping import classifier, notes, sound
 from shipping.shipment import Shipment
 from tonada.api.hashing import file_sha256
 from tonada.api.studies.choice import study_of
+from tonada.api.studies.labels import LabelStudy
 from tonada.api.studies.sound import SoundStudy
 from tonada.checkpoint import load_tensors
 from tonada.config import read_toml
@@ -67,7 +69,8 @@ def ship(arguments: argparse.Namespace) -> list[Path]:
         sys.exit(f"{arguments.data} is not the data set that {arguments.run} was trained on")
     dataset.verify()
     write_weights(arguments.run, folder, config)
-    is_sound = study_of(config["model"]["name"]) is SoundStudy
+    study = study_of(config["model"]["name"])
+    is_sound = study is SoundStudy
     if is_sound:
         sound.add_files(folder, dataset)
     if arguments.draft:
@@ -100,7 +103,8 @@ def ship(arguments: argparse.Namespace) -> list[Path]:
         cpu_minutes=arguments.cpu_minutes,
         first=first,
     )
-    write_text(folder / "card.md", (sound if is_sound else notes).write_card(shipment))
+    cards = {SoundStudy: sound.write_card, LabelStudy: classifier.write_card}
+    write_text(folder / "card.md", cards.get(study, notes.write_card)(shipment))
     return sorted(folder.iterdir())
 
 

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from tonada.api.encoding import encode
     from tonada.api.evaluation import evaluate
     from tonada.api.exploring import explore
+    from tonada.api.finetuning import finetune
     from tonada.api.generating import generate
+    from tonada.api.importing import import_model
     from tonada.api.inspection import list_models, list_runs, show_model, show_run
     from tonada.api.morphing import morph
     from tonada.api.perturbing import perturb
     from tonada.api.preparation import prepare
     from tonada.api.presets import show_config
+    from tonada.api.rates import lr_find
     from tonada.api.rendering import render_midi
     from tonada.api.replaying import replay
     from tonada.api.training import train
@@ -43,9 +46,12 @@ _HOMES = {
     "encode": "tonada.api.encoding",
     "evaluate": "tonada.api.evaluation",
     "explore": "tonada.api.exploring",
+    "finetune": "tonada.api.finetuning",
     "generate": "tonada.api.generating",
+    "import_model": "tonada.api.importing",
     "list_models": "tonada.api.inspection",
     "list_runs": "tonada.api.inspection",
+    "lr_find": "tonada.api.rates",
     "morph": "tonada.api.morphing",
     "perturb": "tonada.api.perturbing",
     "prepare": "tonada.api.preparation",
@@ -66,9 +72,12 @@ __all__ = [
     "encode",
     "evaluate",
     "explore",
+    "finetune",
     "generate",
+    "import_model",
     "list_models",
     "list_runs",
+    "lr_find",
     "morph",
     "perturb",
     "prepare",

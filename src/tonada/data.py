@@ -6,6 +6,7 @@
       manifest.json      codec and its config, splits with shard files and their SHA-256, totals, hash of the whole
       catalogue.csv      one row a piece: id, split, shard, start, length, then its metadata
       skipped.csv …      the tables of ``prepare``
+      report.html        what it holds, drawn from the catalogue
       train-00000.npy    arrays of the split's pieces, end to end (time first); validation-…, test-…
 
 The same input gives the same bytes, whatever the number of processes.

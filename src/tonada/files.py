@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import secrets
 import shutil
@@ -98,6 +99,37 @@ def remove_stale_siblings(path: Path, *endings: str) -> None:
                     shutil.rmtree(sibling)
                 else:
                     sibling.unlink()
+
+
+@contextmanager
+def taken(folder: Path) -> Iterator[None]:
+    """Keep a folder to this process: another one that takes it meanwhile is refused. It is made when absent.
+
+    The folder itself is locked (``flock``), so nothing is left behind, and a process that dies frees it. Where folders
+    cannot be locked (Windows, some network disks) nothing is refused.
+
+    Raises
+    ------
+    DataError
+        Another process has it, or it cannot be made.
+    """
+    with translated_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    handle = None
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(handle)
+            raise DataError(folder, "another process is at work in it. Wait until it ends, or stop it") from error
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def utf8(text: str) -> bytes:

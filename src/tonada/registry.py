@@ -48,7 +48,9 @@ TABLE: Mapping[str, Mapping[str, Entry]] = {
     },
     "model": {
         "autoencoder": Entry("tonada.audio.models.autoencoder:Autoencoder", presets=("large", "middle", "small")),
+        "critic": Entry("tonada.symbolic.classifiers.critic:Critic", presets=("continuations",)),
         "gpt": Entry("tonada.symbolic.models.gpt:GPT", presets=("from-scratch", "giga", "small", "tiny")),
+        "judge": Entry("tonada.symbolic.classifiers.judge:Judge", presets=("composers",)),
         "nested": Entry("tonada.symbolic.models.nested:Nested", presets=("small", "tiny")),
         "spectral": Entry(
             "tonada.audio.models.spectral:SpectralAutoencoder",

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from tonada.charts import Line, line_chart
+from tonada.charts import Line, line_chart, page
 from tonada.config import read_toml
 from tonada.files import write_text
 from tonada.runs import read_log
@@ -19,15 +19,6 @@ CURVE_POINTS = 400
 
 LATEST_STEPS = 4
 """Steps whose samples are shown beside those of the first: the report of a long run stays small."""
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse; margin: 1rem 0 }
-td, th { padding: .2rem .8rem; border-bottom: 1px solid #ddd; text-align: left }
-svg, img { max-width: 100%; height: auto } figure { margin: 1.5rem 0 } code { background: #f4f4f4; padding: 0 .2rem }
-.remark { border-left: .3rem solid #d55e00; padding-left: .7rem }
-figcaption { display: flex; flex-wrap: wrap; gap: 1rem; align-items: center }
-"""
 
 
 def write_report(run: Path, *, remarks: Sequence[str] = ()) -> Path:
@@ -60,13 +51,8 @@ def write_report(run: Path, *, remarks: Sequence[str] = ()) -> Path:
         "<h2>Settings</h2>",
         *(_settings(name, table) for name, table in config.items() if isinstance(table, Mapping)),
     ]
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(run.resolve().name)}</title><style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
     path = run / "report.html"
-    write_text(path, page)
+    write_text(path, page(run.resolve().name, parts))
     return path
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from tonada import registry
+from tonada.adapters import attach, is_adapter
 from tonada.checkpoint import load_into, load_tensors, model_tensors, save_tensors
 from tonada.codec import Codec
 from tonada.config import from_mapping, read_toml, to_mapping, write_toml
@@ -88,10 +89,10 @@ def build_model(table: Mapping[str, Any]) -> Model:
     return model_class(from_mapping(model_class.Config, settings))  # type: ignore[no-any-return]
 
 
-def _name_of(kind: str, table: Mapping[str, Any]) -> str:
-    if not isinstance(table.get("name"), str):
-        raise ConfigError(f"the table [{kind}] has no name")
-    return str(table["name"])
+def _name_of(kind: str, table: Mapping[str, Any], key: str = "name") -> str:
+    if not isinstance(table.get(key), str):
+        raise ConfigError(f"the table [{kind}] has no {key}")
+    return str(table[key])
 
 
 def save_model(
@@ -114,8 +115,10 @@ def save_model(
     save_tensors(folder / "model.safetensors", weights or model_tensors(model))
 
 
-def load_model(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> LoadedModel:
-    """Load a model folder or a run folder.
+def load_model(
+    folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32, style: Path | None = None
+) -> LoadedModel:
+    """Load a model folder or a run folder; one of an adapter is its model with it.
 
     Parameters
     ----------
@@ -125,25 +128,36 @@ def load_model(folder: Path, *, device: str = "cpu", dtype: torch.dtype = torch.
         Where to.
     dtype
         Of the weights in memory.
+    style
+        Folder of an adapter that the model shall have.
 
     Raises
     ------
     CheckpointError
-        The folder is no model folder, or its weights do not fit its config.
+        The folder is no model folder, its weights do not fit its config, or the adapter belongs to other weights.
     """
     if not (folder / "config.toml").is_file():
         raise CheckpointError(f"{folder}: is no model folder (it has no config.toml)")
     try:
         config = read_toml(folder / "config.toml")
-        for table in ("model", "codec"):
+        for table in ("model", "codec", *(["init"] if is_adapter(folder) else [])):
             if not isinstance(config.get(table), dict):
                 raise ConfigError(f"there is no table [{table}]")
+        if is_adapter(folder):
+            if style is not None:
+                raise ConfigError("is a style itself, so it can have no other. Name its model")
+            base = load_model(
+                find_model(_name_of("init", config["init"], "model")), device=device, dtype=dtype, style=folder
+            )
+            return dataclasses.replace(base, name=folder.name, config=config, folder=folder)
         codec, model = build_codec(config["codec"]), build_model(config["model"])
     except (ConfigError, DataError) as error:
         raise CheckpointError(f"{folder / 'config.toml'}: {error}") from error
     path = folder / "model.safetensors"
     tensors, _ = load_tensors(path)
     load_into(model, tensors, path, optional=model.training_only)
+    if style is not None:
+        attach(model, style, folder)
     model = model.to(device=device, dtype=dtype).eval()
     return LoadedModel(name=folder.name, model=model, codec=codec, config=config, folder=folder)
 
@@ -176,6 +190,31 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(record, dict) or "step" not in record:
             raise DataError(path, f"line {number} is no record of a step")
         yield record
+
+
+def append_log(run: Path, record: Mapping[str, Any], *, is_first: bool = True) -> None:
+    """Add a record to a run's log.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+    record
+        With the number of a step, under ``step``.
+    is_first
+        Whether this is the process that writes.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written.
+    ResourceError
+        The disk is full.
+    """
+    if is_first:
+        path = run / "log.jsonl"
+        with translated_errors(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
 
 
 def rewind_log(run: Path, step: int) -> None:

@@ -7,6 +7,9 @@ from typing import Literal
 
 ScheduleName = Literal["constant", "cosine", "one-cycle", "trapezoid"]
 
+LOWEST_RATE, HIGHEST_RATE, RATES_TRIED = 1e-6, 1.0, 100
+"""What a search for a learning rate goes through unless it is asked for more."""
+
 
 def learning_rate_factor(
     schedule: ScheduleName, step: int, *, steps: int, warmup_steps: int, decay_share: float

@@ -8,7 +8,6 @@ from its last checkpoint to exactly the same weights. Several processes train to
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -23,12 +22,11 @@ from tonada.checkpoint import load_into, model_tensors
 from tonada.config import write_toml
 from tonada.distributed import ALONE, Ranks
 from tonada.errors import ConfigError, TrainingError
-from tonada.files import translated_errors
+from tonada.finetuning import WHOLE, LayerPlan
 from tonada.model import Model
-from tonada.optimizers import make_optimizers
 from tonada.prefetching import BatchSource
 from tonada.resuming import RunState
-from tonada.runs import rewind_log, save_model
+from tonada.runs import append_log, rewind_log, save_model
 from tonada.schedules import learning_rate_factor
 from tonada.seeding import key
 from tonada.sharding import shard, whole, whole_on_first
@@ -60,6 +58,12 @@ class Trainer:
         Called after every step.
     ranks
         The processes that train together; only the first validates, observes and writes.
+    plan
+        Which weights learn when, and how fast.
+    keep
+        Writes the weights that are kept.
+    trained
+        Whether the model begins with what it learned elsewhere: then it is validated before the first step, too.
 
     Raises
     ------
@@ -79,8 +83,12 @@ class Trainer:
         observe: Callable[[Model, int], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
         ranks: Ranks = ALONE,
+        plan: LayerPlan = WHOLE,
+        keep: Callable[..., None] = save_model,
+        trained: bool = False,
     ) -> None:
         self.model, self.source, self.config, self.run, self.ranks = model, source, config, run, ranks
+        self.plan, self.keep, self.trained = plan, keep, trained
         self.tables, self.validate, self.observe, self.progress = tables, validate, observe, progress
         self.device = next(model.parameters()).device
         if config.sharding == "fsdp" and not model.shardable:
@@ -95,21 +103,20 @@ class Trainer:
         self.groups = model.groups()
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         self._statistics = [tensor for name, tensor in model_tensors(model).items() if name not in names.values()]
-        optimizers = {
-            group: make_optimizers(
-                [(names[id(parameter)], parameter) for parameter in parameters],
-                name=config.optimizer,
-                learning_rate=config.learning_rate,
-                weight_decay=config.weight_decay,
-                betas=config.betas,
-                dtype=self.precision,
-            )
-            for group, parameters in self.groups.items()
-        }
         self.state = RunState(
             model=model,
             optimizer_name=config.optimizer,
-            optimizers=optimizers,
+            optimizers={
+                group: plan.optimizers(
+                    [(names[id(parameter)], parameter) for parameter in parameters],
+                    name=config.optimizer,
+                    learning_rate=config.learning_rate,
+                    weight_decay=config.weight_decay,
+                    betas=config.betas,
+                    dtype=self.precision,
+                )
+                for group, parameters in self.groups.items()
+            },
             average={name: tensor.clone() for name, tensor in model_tensors(model).items()} if config.ema else {},
         )
         if config.compile:
@@ -147,14 +154,16 @@ class Trainer:
         if resume:
             state.restore(self._checkpoint)
             if self.ranks.is_first:
-                rewind_log(self.run, state.step)
+                rewind_log(self.run, state.step or min(0, state.best_step))
                 write_toml(self.run / "config.toml", self.tables)
         else:
             if self.ranks.is_first:
-                save_model(self.run, self.scored, self.tables)
+                self.keep(self.run, self.scored, self.tables)
             self._save()  # killed before the first checkpoint it begins again, with the same weights
         before, first, saved, last_save = state.seconds, state.step, state.step, time.monotonic()
         self.model.train()
+        if self.trained and not state.step and self.validate is not None and state.best_step < 0:
+            self._validate({"step": 0, "loss": {}, "seconds": 0.0})
         while True:
             self._reason = self.ranks.agreed(self._reason)
             if self._reason or state.step >= config.steps:
@@ -169,7 +178,7 @@ class Trainer:
                 if config.patience and state.step - state.best_step >= config.patience * config.validate_every:
                     self.request_stop("no improvement")
             else:
-                self._log(record)
+                append_log(self.run, record, is_first=self.ranks.is_first)
             if max_seconds is not None and time.monotonic() - started >= max_seconds:
                 self.request_stop("time")
             stops = done or self._reason is not None
@@ -185,7 +194,7 @@ class Trainer:
         if self.validate is None:
             weights = whole_on_first(state.average or model_tensors(self.model), is_first=self.ranks.is_first)
             if self.ranks.is_first:
-                save_model(self.run, self.scored, self.tables, weights=weights)
+                self.keep(self.run, self.scored, self.tables, weights=weights)
         return TrainingResult(reason=reason, step=state.step, best=state.best, best_step=state.best_step)
 
     def _save(self) -> None:
@@ -194,6 +203,7 @@ class Trainer:
     def _train_step(self) -> dict[str, Any]:
         """Take one optimizer step per yield; the micro-batches' generators advance together."""
         config, ranks, step = self.config, self.ranks, self.state.step
+        self.plan.begin(step / config.steps)
         whose = () if ranks.is_first else (ranks.rank,)
         torch.manual_seed(key(config.seed, "model", step, *whose) & (2**63 - 1))
         factor = learning_rate_factor(
@@ -243,7 +253,7 @@ class Trainer:
         norm = whole(torch.nn.utils.clip_grad_norm_(self.groups[group], self.config.clip_norm or torch.inf))
         for optimizer in self.state.optimizers[group]:
             for entry in optimizer.param_groups:
-                entry["lr"] = self.config.learning_rate * factor
+                entry["lr"] = self.config.learning_rate * factor * entry["factor"]
             optimizer.step()
         self.model.zero_grad(set_to_none=True)
         return float(norm)
@@ -275,18 +285,11 @@ class Trainer:
         if scores["score"] < state.best:
             state.best, state.best_step = scores["score"], state.step
             if is_first:
-                save_model(self.run, self.scored, self.tables)
+                self.keep(self.run, self.scored, self.tables)
         record["validation"] = scores
-        self._log(record)  # before the observer, who may draw the log
+        append_log(self.run, record, is_first=self.ranks.is_first)  # before the observer, who may draw the log
         if self.observe is not None and is_first:
             self.observe(self.scored, state.step)
+        self.model.train()
         if plain:
             load_into(self.model, plain, self.run)
-        self.model.train()
-
-    def _log(self, record: Mapping[str, Any]) -> None:
-        if not self.ranks.is_first:
-            return
-        path = self.run / "log.jsonl"
-        with translated_errors(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")

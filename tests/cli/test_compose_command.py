@@ -211,7 +211,8 @@ def test_progress_is_shown_on_a_terminal_alone(piece: Path, compose: Run, monkey
 
 
 def press_ctrl_c_after(notes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tonada.api.composer import Composer, Heard
+    from tonada.api.composer import Composer
+    from tonada.api.hearing import Heard
 
     continuations, pressed_once = Composer.continuations, False
 

@@ -59,10 +59,10 @@ def prepared(music: Path, tonada: Run) -> Path:
 def test_prepare_lists_what_it_wrote_and_says_what_it_left_out(music: Path, tonada: Run) -> None:
     outcome = tonada("prepare", music, "-o", "data")
     assert outcome.code == 0
-    files = ["catalogue.csv", "duplicates.csv", "leakage.csv", "manifest.json", "skipped.csv"]
+    files = ["catalogue.csv", "duplicates.csv", "leakage.csv", "manifest.json", "report.html", "skipped.csv"]
     files += [f"{split}-00000.npy" for split in ("test", "train", "validation")]
     assert names(Path("data")) == sorted(files)
-    assert outcome.lines[-8:] == [f"data/{name}" for name in sorted(files)]
+    assert outcome.lines[-9:] == [f"data/{name}" for name in sorted(files)]
     assert [line.split()[:3] for line in outcome.lines[1:4]] == [
         ["train", "2", "120"],
         ["validation", "1", "60"],
@@ -272,19 +272,19 @@ def test_train_that_diverges(prepared: Path, tonada: Run) -> None:
 def test_train_that_is_interrupted_can_be_resumed(prepared: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from tonada.cli import train
 
-    tell = train._tell
+    tell = train.tell_step
 
     def tell_and_press_ctrl_c(progress: Progress, *rest: Any) -> None:
         tell(progress, *rest)
         if progress.step == 2:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(train, "_tell", tell_and_press_ctrl_c)
+    monkeypatch.setattr(train, "tell_step", tell_and_press_ctrl_c)
     outcome = tonada("train", "gpt/tiny", "-d", prepared, "-o", "run", *SMALL)
     assert outcome.code == 130
     assert outcome.lines[0].split() == ["ended", "interrupted"]
     assert "run/trainer.safetensors" in outcome.lines
-    monkeypatch.setattr(train, "_tell", tell)
+    monkeypatch.setattr(train, "tell_step", tell)
     assert tonada("train", "-d", prepared, "-o", "run", "--resume").lines[0].split() == ["ended", "finished"]
 
 

@@ -43,9 +43,9 @@ def test_it_lists_what_it_wrote_by_label_and_says_what_it_left_out(sound: Path, 
     outcome = tonada("prepare", sound, "-o", "data", "--segment-seconds", "1")
     assert outcome.code == 0
     files = [f"{name}.csv" for name in ("catalogue", "duplicates", "labels", "skipped", "warnings")]
-    files += ["manifest.json", *(f"{split}-00000.npy" for split in ("test", "train", "validation"))]
+    files += ["manifest.json", "report.html", *(f"{split}-00000.npy" for split in ("test", "train", "validation"))]
     assert names(Path("data")) == sorted(files)
-    assert outcome.lines[-9:] == [f"data/{name}" for name in sorted(files)]
+    assert outcome.lines[-10:] == [f"data/{name}" for name in sorted(files)]
     assert outcome.lines[0].split() == ["label", "split", "clips", "tracks", "segments", "time"]
     assert outcome.lines[1].split() == ["jazz", "train", "1", "1", "3", "0:02"]
     assert outcome.lines[7].split() == ["all", "train", "2", "2", "6", "0:05"]

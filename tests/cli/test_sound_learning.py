@@ -135,16 +135,16 @@ def test_another_setting_ends_elsewhere(sound: Path, tonada: Run, change: str) -
 def test_interrupted_and_resumed_by_the_commands(sound: Path, tonada: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from tonada.cli import train as command
 
-    tell = command._tell
+    tell = command.tell_step
 
     def tell_and_press_ctrl_c(progress: Progress, *rest: object) -> None:
         tell(progress, *rest)  # type: ignore[arg-type]
         if progress.step == 2:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(command, "_tell", tell_and_press_ctrl_c)
+    monkeypatch.setattr(command, "tell_step", tell_and_press_ctrl_c)
     assert tonada("train", "tiny/plain", "-d", sound, "-o", "run", *SMALL).code == 130
-    monkeypatch.setattr(command, "_tell", tell)
+    monkeypatch.setattr(command, "tell_step", tell)
     assert tonada("train", "-d", sound, "-o", "run", "--resume").lines[0].split() == ["ended", "finished"]
     assert tonada("train", "tiny/plain", "-d", sound, "-o", "run", "--resume", "--max-minutes", "1").code == 0
 

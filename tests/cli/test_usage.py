@@ -23,8 +23,9 @@ from tonada.cli.codes import BROKEN_PIPE
 from tonada.errors import TrainingError
 
 COMMANDS = [
-    "compose", "config show", "decode", "doctor", "encode", "evaluate", "explore", "generate", "model info",
-    "model list", "morph", "perturb", "prepare", "render", "replay", "runs list", "runs show", "train",
+    "compose", "config show", "decode", "doctor", "encode", "evaluate", "explore", "finetune", "generate", "lr-find",
+    "model import", "model info", "model list", "morph", "perturb", "prepare", "render", "replay", "runs list",
+    "runs show", "train",
 ]  # fmt: skip
 
 
@@ -354,7 +355,8 @@ def test_public_names() -> None:
     [
         ("compose", "compose"), ("config show", "show_config"), ("decode", "decode"), ("doctor", "doctor"),
         ("encode", "encode"), ("evaluate", "evaluate"), ("explore", "explore"), ("generate", "generate"),
-        ("model info", "show_model"), ("model list", "list_models"), ("morph", "morph"), ("perturb", "perturb"),
+        ("model import", "import_model"), ("model info", "show_model"), ("model list", "list_models"),
+        ("morph", "morph"), ("perturb", "perturb"),
         ("prepare", "prepare"), ("render", "render_midi"), ("replay", "replay"), ("runs list", "list_runs"),
         ("runs show", "show_run"), ("train", "train"),
     ],

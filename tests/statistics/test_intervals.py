@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from tonada.errors import ConfigError
-from tonada.statistics.intervals import Estimate, bootstrap_mean, draw_halves, half_sample_interval, number_groups
+from tonada.statistics.intervals import (
+    Estimate,
+    binomial_interval,
+    bootstrap_mean,
+    bootstrap_mean_of_strata,
+    draw_halves,
+    half_sample_interval,
+    number_groups,
+    sign_test,
+)
 
 
 def values(size: int, seed: int = 1) -> np.ndarray:
@@ -91,3 +100,32 @@ def test_groups_are_numbered_as_they_come() -> None:
 def test_estimates_are_written_with_their_interval() -> None:
     assert str(Estimate(value=1.2345, low=1.0, high=1.5)) == "1.23 (1–1.5)"
     assert str(Estimate(value=1.2345, low=math.nan, high=math.nan)) == "1.23"
+
+
+def test_every_stratum_counts_the_same() -> None:
+    one = bootstrap_mean_of_strata([(np.zeros(30), range(30)), (np.ones(10), range(10))])
+    assert (one.value, one.low, one.high) == (0.5, 0.5, 0.5)
+    data = values(400)
+    alone = bootstrap_mean_of_strata([(data, range(400))])
+    assert (alone.high - alone.low) == pytest.approx(2 * 1.96 * data.std() / 20, rel=0.1)
+    both = bootstrap_mean_of_strata([(data, range(400)), (values(400, 2), range(400))])
+    assert (both.high - both.low) == pytest.approx((alone.high - alone.low) / math.sqrt(2), rel=0.1)
+    assert math.isnan(bootstrap_mean_of_strata([(data, range(400)), (data[:2], ["one"] * 2)]).low)
+
+
+def test_exact_interval_of_a_share() -> None:
+    none = binomial_interval(0, 10)
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(1 - 0.025**0.1, rel=1e-12)
+    every = binomial_interval(10, 10)
+    assert (every.low, every.high) == pytest.approx((0.025**0.1, 1.0), rel=1e-12)
+    some = binomial_interval(8, 10)  # Newcombe 1998 and every table: 0.4439 to 0.9748
+    assert (some.low, some.high) == pytest.approx((0.4439045, 0.9747893), abs=1e-6)
+    assert math.isnan(binomial_interval(0, 0).value)
+
+
+def test_sign_test() -> None:
+    assert sign_test(0, 10) == pytest.approx(2 / 1024)
+    assert sign_test(9, 10) == pytest.approx(2 * 11 / 1024)
+    assert sign_test(5, 10) == 1.0
+    assert sign_test(0, 0) == 1.0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tonada.api.avoiding import Avoidance, seed_of_attempt
+from tonada.api.hearing import Heard, Hearing
 from tonada.api.settings import ComposeSettings
 from tonada.api.sidecars import Origin, write_sidecar
 from tonada.api.wishes import wished_arrangement, wished_conditions
@@ -14,6 +16,7 @@ from tonada.api.writing import all_or_none, write_score
 from tonada.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from tonada.api.ranking import Choice
     from tonada.symbolic.arranging import Arrangement
     from tonada.symbolic.lanes import Continuation
     from tonada.symbolic.models.base import LanguageModel
@@ -44,6 +47,8 @@ class Composition:
         The new notes, in the seconds of the piece.
     interrupted
         Whether it was stopped before its end.
+    avoided
+        Whether it quotes, and how often it was made; None where that was not asked.
     files
         What was written; the last is the sidecar, from which ``replay`` makes it again.
     """
@@ -53,26 +58,8 @@ class Composition:
     score: Score
     continuation: Notes
     interrupted: bool
+    avoided: Avoidance | None = None
     files: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Heard:
-    """What has been made of a prompt's variations so far.
-
-    Attributes
-    ----------
-    share
-        Of the work that is done, 0–1.
-    notes
-        Variation → its notes.
-    seconds
-        Length of the longest.
-    """
-
-    share: float
-    notes: Mapping[int, int]
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,7 +91,7 @@ class Composer:
     ConfigError
         A setting cannot be, or the model makes no notes.
     CheckpointError
-        There is no such model, or it cannot be loaded.
+        There is no such model or style, one cannot be loaded, or the style belongs to another model.
     DataError
         The sound font does not exist.
     """
@@ -125,18 +112,24 @@ class Composer:
         if settings.soundfont is not None and not Path(settings.soundfont).is_file():
             raise DataError(settings.soundfont, "there is no such sound font")
         from tonada.api.devices import find_device
+        from tonada.api.ranking import Critic
+        from tonada.api.styles import find_style
         from tonada.runs import find_model, load_model
         from tonada.symbolic.models.base import LanguageModel
         from tonada.symbolic.tokenizers.base import Tokenizer
 
         self.device = find_device(settings.device)
-        loaded = load_model(find_model(settings.model), device=self.device)
+        self.style = None if settings.style is None else find_style(settings.style)
+        loaded = load_model(find_model(settings.model), device=self.device, style=self.style)
         if not isinstance(loaded.model, LanguageModel) or not isinstance(loaded.codec, Tokenizer):
             raise ConfigError(f"{settings.model} makes no notes: it is a model of another kind")
         self.model: LanguageModel = loaded.model
         self.tokenizer: Tokenizer = loaded.codec
         self.folder = loaded.folder
-        self.name = loaded.folder.resolve().name
+        self.name = "-".join(folder.resolve().name for folder in (loaded.folder, self.style) if folder is not None)
+        self.critic = Critic(settings.critic, self.device) if settings.best_of > 1 else None
+        self.choices: dict[int, Choice] = {}  # of the last prompt's variations
+        self.avoided: dict[int, Avoidance] = {}  # likewise
         self.conditions = wished_conditions(settings, loaded, loaded.codec.conditions)
 
     def task(self, path: Path | None) -> Task:
@@ -175,8 +168,9 @@ class Composer:
         *,
         stop: Callable[[], bool] | None = None,
         listen: Callable[[Heard], None] | None = None,
+        attempt: int = 0,
     ) -> list[Continuation]:
-        """Continue a prompt in all variations; variation i is lane i.
+        """Continue a prompt in all variations; each is the best of its candidates where there are several.
 
         Parameters
         ----------
@@ -186,6 +180,8 @@ class Composer:
             Asked before every id; all variations end when it says True.
         listen
             Called after every note, and when a variation ends.
+        attempt
+            Which one it is; see `tonada.api.avoiding`.
         """
         from tonada.symbolic.generation import generate
         from tonada.symbolic.lanes import StopRule
@@ -203,14 +199,14 @@ class Composer:
         else:
             # What is asked for is the length that comes out: a model that finds the piece over would give nothing.
             until = StopRule(max_notes=settings.notes, max_seconds=length_s, allow_end=False)
-        lanes = range(1, settings.variations + 1)
+        hearing = Hearing(settings.variations, settings.best_of, join_s=prompt.join_s, length_s=length_s, aimed=aimed)
         generation = generate(
             self.model,
             self.tokenizer,
             prompt_ids,
             until=until,
-            sampling=self.sampling,
-            lanes=lanes,
+            sampling=replace(self.sampling, seed=seed_of_attempt(settings.seed, attempt)),
+            lanes=hearing.lanes,
             prompt=prompt.notes,
             start_s=prompt.join_s,
             interrupt=stop,
@@ -218,24 +214,16 @@ class Composer:
             length_s=length_s if settings.ending else None,
             constraint=None if arrangement is None else arrangement.constraint,
         )
-        shares, notes, longest_s = dict.fromkeys(lanes, 0.0), dict.fromkeys(lanes, 0), 0.0
         for event in generation:
-            if event.note is None:
-                shares[event.lane] = 1.0
-            else:
-                notes[event.lane] += 1
-                seconds = event.note[0] - prompt.join_s
-                longest_s = max(longest_s, seconds)
-                if length_s is not None:
-                    shares[event.lane] = min(1.0, max(0.0, seconds / length_s))
-                elif aimed is not None:
-                    shares[event.lane] = notes[event.lane] / aimed
+            heard = hearing.add(event)
             if listen is not None:
-                listen(Heard(share=sum(shares.values()) / len(shares), notes=notes, seconds=longest_s))
+                listen(heard)
         results = generation.results()
-        if arrangement is None:
-            return results
-        return [replace(one, notes=arrangement.notes(prompt_ids, one.ids)) for one in results]
+        if arrangement is not None:
+            results = [replace(one, notes=arrangement.notes(prompt_ids, one.ids)) for one in results]
+        if self.critic is not None:
+            results, self.choices = self.critic.choose(results, settings.best_of)
+        return results
 
     def finish(self, source: Path | None, task: Task, continuation: Continuation, target: Path | None) -> Composition:
         """Join prompt and continuation, and write the files, all of them or none.
@@ -265,7 +253,12 @@ class Composer:
             raise DataError(blamed, f"variation {continuation.lane} {why}")
         score = prompt.alone(notes) if settings.continuation_only else prompt.joined(notes)
         made = Composition(
-            source=source, variation=continuation.lane, score=score, continuation=notes, interrupted=interrupted
+            source=source,
+            variation=continuation.lane,
+            score=score,
+            continuation=notes,
+            interrupted=interrupted,
+            avoided=self.avoided.get(continuation.lane),
         )
         if target is None:
             return made
@@ -281,7 +274,16 @@ class Composer:
                 continuation_from_s=None if settings.continuation_only else float(notes.onset_s[0]),
             )
             sidecar = target.with_name(f"{target.name}.json")
-            origin = Origin(settings=settings, model=self.folder, device=self.device, source=source)
-            write_sidecar(sidecar, origin, continuation, files)
+            origin = Origin(
+                settings=settings,
+                model=self.folder,
+                style=self.style,
+                critic=None if self.critic is None else self.critic.folder,
+                device=self.device,
+                source=source,
+            )
+            write_sidecar(
+                sidecar, origin, continuation, files, choice=self.choices.get(continuation.lane), avoided=made.avoided
+            )
             files.append(sidecar)
         return replace(made, files=tuple(files))

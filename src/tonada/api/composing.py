@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tonada.api.composer import FROM_NOTHING, Composer, Composition, Heard
+from tonada.api.avoiding import avoid_copies
+from tonada.api.composer import FROM_NOTHING, Composer, Composition
+from tonada.api.hearing import Heard
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_stems
 from tonada.api.settings import ComposeSettings
 from tonada.config import from_mapping
@@ -109,7 +111,10 @@ def compose_each(
                 share, notes = (before + heard.share) / len(paths), sum(heard.notes.values())
                 progress(ComposeProgress(name=name, share=share, notes=notes, seconds=heard.seconds))
 
-        made = composer.continuations(task, stop=stop, listen=listen)
+        if settings.avoid_copy:
+            made = avoid_copies(composer, task, stop=stop, listen=listen)
+        else:
+            made = composer.continuations(task, stop=stop, listen=listen)
         for continuation in made:
             stem_of_variation = f"{stem}_{composer.name}_{continuation.lane}"
             target = None if output is None else Path(output) / stem_of_variation

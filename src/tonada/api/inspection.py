@@ -29,14 +29,16 @@ class ModelInfo:
         Whether Tonada brings it, so that its name is enough.
     architecture, codec
         Registry names.
+    base
+        Of a style, the model that it belongs to; None of a whole model.
     parameters
-        Number of weights.
+        Number of weights; of a style, of its own.
     size_bytes
         Of the weights on disk.
     licence
         From its card, if that says one.
     sha256
-        File → hash of its bytes, for ``config.toml``, ``model.safetensors``, and a fitted prior where there is one.
+        File → hash of its bytes, for ``config.toml``, the weights, and a fitted prior where there is one.
     config
         The tables of ``config.toml``.
     card
@@ -50,6 +52,7 @@ class ModelInfo:
     codec: str
     parameters: int
     size_bytes: int
+    base: str | None = None
     licence: str | None = None
     sha256: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
@@ -97,12 +100,12 @@ class RunInfo:
 
 
 def list_models(*folders: str | Path) -> list[ModelInfo | Failure]:
-    """List the models that Tonada brings, and those that lie in folders.
+    """List the models and styles that Tonada brings, and those that lie in folders.
 
     Parameters
     ----------
     *folders
-        Model or run folders, or folders that hold some.
+        Model, style or run folders, or folders that hold some.
 
     Returns
     -------
@@ -114,15 +117,19 @@ def list_models(*folders: str | Path) -> list[ModelInfo | Failure]:
     DataError
         A folder does not exist, or holds no model.
     """
+    from tonada.adapters import is_adapter
+    from tonada.api.styles import find_style, style_names
     from tonada.runs import pretrained_folder, pretrained_names
 
     found = [pretrained_folder() / name for name in pretrained_names()]
+    found += [find_style(name) for name in style_names()]
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise DataError(folder, "is no folder")
-        wanted = ("config.toml", "model.safetensors")
         models = [
-            path for path in (folder, *sorted(folder.iterdir())) if all((path / name).is_file() for name in wanted)
+            path
+            for path in (folder, *sorted(folder.iterdir()))
+            if is_adapter(path) or all((path / name).is_file() for name in ("config.toml", "model.safetensors"))
         ]
         if not models:
             raise DataError(folder, "holds no model (a folder with config.toml and model.safetensors)")
@@ -136,7 +143,7 @@ def show_model(model: str | Path) -> ModelInfo:
     Parameters
     ----------
     model
-        Name of a model that Tonada brings, or path of a model or run folder.
+        Name of a model or style that Tonada brings, or path of a model, style or run folder.
 
     Raises
     ------
@@ -145,13 +152,15 @@ def show_model(model: str | Path) -> ModelInfo:
     """
     from safetensors import SafetensorError, safe_open
 
+    from tonada import adapters
     from tonada.api.hashing import file_sha256
+    from tonada.api.styles import find_style, style_names, styles_folder
     from tonada.audio.latents.prior_files import FILE_NAME
     from tonada.runs import find_model, pretrained_folder
 
-    folder = find_model(model)
-    config = _config(folder)
-    weights = folder / "model.safetensors"
+    folder = find_style(model) if str(model) in style_names() else find_model(model)
+    config, is_style = _config(folder), adapters.is_adapter(folder)
+    weights = folder / (adapters.FILE_NAME if is_style else "model.safetensors")
     if not weights.is_file():
         raise CheckpointError(f"{weights}: there is no such file of weights")
     parameters = 0
@@ -170,11 +179,12 @@ def show_model(model: str | Path) -> ModelInfo:
     return ModelInfo(
         name=folder.resolve().name,
         folder=folder,
-        shipped=folder.parent == pretrained_folder(),
+        shipped=folder.parent in (pretrained_folder(), styles_folder()),
         architecture=config["model"]["name"],
         codec=config["codec"]["name"],
         parameters=parameters,
         size_bytes=weights.stat().st_size,
+        base=str(config.get("init", {}).get("model")) if is_style else None,
         licence=licence[1] if licence else None,
         sha256={
             path.name: file_sha256(path)

@@ -25,6 +25,7 @@ def prepare(
     composer: Sequence[str] = (),
     title: str | None = None,
     where: Sequence[str] = (),
+    style: Sequence[str] = (),
     split: str | None = None,
     min_notes: int | None = None,
     segment_seconds: float | None = None,
@@ -60,6 +61,8 @@ def prepare(
         MIDI: only pieces whose title has this in it.
     where
         MIDI: only pieces with this value in a column of the tables, ``column=value``.
+    style
+        MIDI: only pieces of these styles, as the column ``style`` of a table says; that is ``where`` for this column.
     split
         MIDI: only pieces that a table assigns to this split.
     min_notes
@@ -113,6 +116,7 @@ def prepare(
         "composer": composer,
         "title": title,
         "where": where,
+        "style": style,
         "split": split,
         "min-notes": min_notes,
     }
@@ -159,7 +163,7 @@ def prepare(
         "tokenizer_config": to_mapping(config),
         "composer": list(composer) or None,
         "title": title,
-        "where": list(where),
+        "where": [*where, *(f"style={name}" for name in style)],
         "split": split,
         "min_notes": MIN_NOTES if min_notes is None else min_notes,
         **common,

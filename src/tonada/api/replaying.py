@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tonada.api.composer import Composer, Heard
+from tonada.api.avoiding import Avoidance
+from tonada.api.composer import Composer
 from tonada.api.composing import ComposeProgress
 from tonada.api.hashing import file_sha256, ids_sha256
+from tonada.api.hearing import Heard
 from tonada.api.inputs import check_output
 from tonada.api.sidecars import made_with, model_sha256, read_sidecar
-from tonada.errors import DataError
+from tonada.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,7 @@ def replay(
     output: str | Path | None = None,
     input: str | Path | None = None,
     model: str | Path | None = None,
+    style: str | Path | None = None,
     device: str | None = None,
     progress: Callable[[ComposeProgress], None] | None = None,
 ) -> Replay:
@@ -56,6 +59,8 @@ def replay(
         The MIDI file that was continued, if it has moved.
     model
         The model, if it has moved.
+    style
+        The style, if it has moved; only of a composition that has one.
     device
         Where to compute, if not where it was.
     progress
@@ -65,6 +70,8 @@ def replay(
     ------
     DataError
         The file is no sidecar, its input is not there, or the folder cannot be written.
+    ConfigError
+        A style is given, and the composition has none.
     CheckpointError
         The model is not there, or cannot be loaded.
     """
@@ -72,6 +79,10 @@ def replay(
     record = told.record
     settings = replace(told.settings, device=device or record["made_with"]["device"])
     settings = replace(settings, model=str(model)) if model is not None else settings
+    if style is not None:
+        if settings.style is None:
+            raise ConfigError(f"{sidecar}: was composed without a style, so none can have moved. Leave --style out")
+        settings = replace(settings, style=str(style))
     source = Path(input) if input is not None and told.source is not None else told.source
     if source is not None and not source.is_file():
         raise DataError(source, "the file that was continued is not there. Say where it is with --input")
@@ -81,7 +92,8 @@ def replay(
             raise DataError(output, "would replace what is to be compared. Choose another folder with -o")
     composer = Composer(settings)
     task = composer.task(source)
-    steps, most = 0, int(record["ids"])
+    # Candidates are made again as far as they were, all of them: the critic chooses among them again.
+    steps, most = 0, int(record["best_of"]["steps"] if settings.best_of > 1 else record["ids"])
 
     def stop() -> bool:
         # All variations are made side by side, since how many there are may change the rounding; each step is one id.
@@ -95,10 +107,13 @@ def replay(
             share = min(1.0, steps / most)
             progress(ComposeProgress(name=record["name"], share=share, notes=notes, seconds=heard.seconds))
 
-    made = composer.continuations(task, stop=stop, listen=listen)
+    avoided = _avoided(record) if settings.avoid_copy else None
+    made = composer.continuations(task, stop=stop, listen=listen, attempt=0 if avoided is None else avoided.attempt)
     if steps <= most and any(one.reason == "interrupted" for one in made):
         raise KeyboardInterrupt
     continuation = next(one for one in made if one.lane == record["variation"])
+    if avoided is not None:
+        composer.avoided = {record["variation"]: avoided}
     with tempfile.TemporaryDirectory() as temporary:
         target = Path(temporary if output is None else output) / record["name"]
         files = composer.finish(source, task, continuation, target).files
@@ -107,12 +122,24 @@ def replay(
     outcome += _changes("file", record["files"], new)
     circumstances = [*_changes("made with", record["made_with"], made_with(composer.device))]
     circumstances += _changes("model", record["model"]["sha256"], model_sha256(composer.folder))
+    if composer.critic is not None:
+        circumstances += _changes("critic", record["best_of"]["critic"]["sha256"], model_sha256(composer.critic.folder))
+    if composer.style is not None:
+        circumstances += _changes("style", record["style"]["sha256"], model_sha256(composer.style))
     if source is not None:
         circumstances += _changes("input", {"sha256": record["input"]["sha256"]}, {"sha256": file_sha256(source)})
     return Replay(
         identical=not outcome,
         differences=(*outcome, *circumstances),
         files=() if output is None else files,
+    )
+
+
+def _avoided(record: Mapping[str, Any]) -> Avoidance:
+    """Give what a sidecar says of quotations; they are not looked for again."""
+    told = record["avoid_copy"]
+    return Avoidance(
+        attempt=told["attempt"], flagged=told.get("flagged"), score=told.get("score"), sentence=told["sentence"]
     )
 
 

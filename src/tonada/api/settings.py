@@ -17,6 +17,12 @@ NOTES_MODEL = "piano"
 SOUND_MODEL = "sound"
 """Of the models that Tonada brings, the one that encodes and makes sound where none is named."""
 
+JUDGE, CRITIC = "judge", "critic"
+"""Of the models that Tonada brings, the one that knows composers, and the one that tells real from generated."""
+
+MOST_LANES = 256
+"""Continuations that are made at once, at most."""
+
 DEFAULT_SECONDS = 30.0
 """Length of a continuation when none is asked for."""
 
@@ -72,6 +78,8 @@ class ComposeSettings(Wishes):
 
     model: str = NOTES_MODEL
     """Name of a model that Tonada brings, or path of a model or run folder."""
+    style: str | None = None
+    """Style of the model: name of one that Tonada brings, or path of a folder that finetune wrote."""
     prompt_seconds: float | None = None
     """Continue from here: take only so many seconds of the file, from its beginning."""
     prompt_bars: int | None = None
@@ -84,6 +92,12 @@ class ComposeSettings(Wishes):
     """Length of the continuation in notes."""
     variations: int = 1
     """Number of different continuations."""
+    best_of: int = 1
+    """Make so many candidates of each variation, and keep the one that the critic finds most like real music."""
+    critic: str = CRITIC
+    """The critic: name of one that Tonada brings, or path of a model or run folder."""
+    avoid_copy: bool = False
+    """Make a variation that quotes the training music again, from another seed, up to five times."""
     seed: int = 1
     """The same seed gives the same music."""
     temperature: float = 1.0
@@ -126,6 +140,11 @@ class ComposeSettings(Wishes):
                     raise ConfigError(f"{name} must be more than 0 and less than 1000000; got {getattr(self, name)}")
         if not 1 <= self.variations <= 64:
             raise ConfigError(f"variations must lie in 1 to 64; got {self.variations}")
+        if not 1 <= self.best_of <= MOST_LANES // self.variations:
+            raise ConfigError(
+                f"best_of must lie in 1 to {MOST_LANES // self.variations} with {self.variations} variations, so that "
+                f"no more than {MOST_LANES} are made at once; got {self.best_of}"
+            )
         if self.ending and self.notes is not None:
             raise ConfigError("give only one of ending and notes: an end is planned in seconds or bars")
         check_formats(self.formats, COMPOSE_FORMATS)

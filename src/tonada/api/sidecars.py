@@ -19,6 +19,8 @@ from tonada.files import translated_errors, write_text
 from tonada.jsontext import to_json
 
 if TYPE_CHECKING:
+    from tonada.api.avoiding import Avoidance
+    from tonada.api.ranking import Choice
     from tonada.symbolic.lanes import Continuation
 
 FORMAT = 1
@@ -34,6 +36,10 @@ class Origin:
         As they were asked.
     model
         The model's folder.
+    style
+        The style's folder; None without one.
+    critic
+        The folder of the critic that chose among candidates; None without one.
     device
         Where it was computed.
     source
@@ -42,6 +48,8 @@ class Origin:
 
     settings: ComposeSettings
     model: Path
+    style: Path | None
+    critic: Path | None
     device: str
     source: Path | None
 
@@ -69,18 +77,31 @@ def made_with(device: str) -> dict[str, str | int]:
 
 
 def model_sha256(folder: Path) -> dict[str, str]:
-    """Give the hashes of the files that a model is made of."""
-    return {name: file_sha256(folder / name) for name in ("config.toml", "model.safetensors")}
+    """Give the hashes of the files that a model, or a style, is made of."""
+    from tonada.adapters import FILE_NAME, is_adapter
+
+    weights = FILE_NAME if is_adapter(folder) else "model.safetensors"
+    return {name: file_sha256(folder / name) for name in ("config.toml", weights)}
 
 
 def model_reference(model: Path, folder: Path) -> str:
-    """Write where a model is found from a folder: the name alone of one that Tonada brings, else its path."""
+    """Write where a model, or a style, is found from a folder: the name of one that Tonada brings, else its path."""
+    from tonada.api.styles import styles_folder
     from tonada.runs import pretrained_folder
 
-    return model.name if model.parent == pretrained_folder() else relative_path(model, folder)
+    is_ours = model.parent in (pretrained_folder(), styles_folder())
+    return model.name if is_ours else relative_path(model, folder)
 
 
-def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files: Sequence[Path]) -> None:
+def write_sidecar(
+    path: Path,
+    origin: Origin,
+    continuation: Continuation,
+    files: Sequence[Path],
+    *,
+    choice: Choice | None = None,
+    avoided: Avoidance | None = None,
+) -> None:
     """Write a sidecar.
 
     Parameters
@@ -93,6 +114,10 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
         What the model generated.
     files
         The other files of the composition.
+    choice
+        How the critic chose it among candidates; None where there were none.
+    avoided
+        Whether it quotes, and which attempt it is; None where that was not asked.
 
     Raises
     ------
@@ -103,8 +128,17 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
     """
     settings = to_mapping(origin.settings)
     settings["model"] = model_reference(origin.model, path.parent)
+    style = None
+    if origin.style is not None:
+        settings["style"] = model_reference(origin.style, path.parent)
+        style = {"name": origin.style.resolve().name, "sha256": model_sha256(origin.style)}
     if origin.settings.soundfont is not None:
         settings["soundfont"] = relative_path(Path(origin.settings.soundfont), path.parent)
+    best_of = None
+    if origin.critic is not None and choice is not None:
+        settings["critic"] = model_reference(origin.critic, path.parent)
+        critic = {"name": origin.critic.resolve().name, "sha256": model_sha256(origin.critic)}
+        best_of = {**vars(choice), "critic": critic}
     source: dict[str, str | bool] | None = None
     if origin.source is not None:
         example = origin.source in examples().values()
@@ -115,9 +149,12 @@ def write_sidecar(path: Path, origin: Origin, continuation: Continuation, files:
         "name": path.stem,
         "made_with": made_with(origin.device),
         "model": {"name": origin.model.resolve().name, "sha256": model_sha256(origin.model)},
+        "style": style,
         "input": source,
         "settings": settings,
         "variation": continuation.lane,
+        "best_of": best_of,
+        "avoid_copy": avoided,
         "ended": continuation.reason,
         "notes": len(continuation.notes),
         "ids": len(continuation.ids),
@@ -136,7 +173,7 @@ class Sidecar:
     path
         Where it lies.
     settings
-        As they were asked; model and sound font as they are found from here.
+        As they were asked; model, style and sound font as they are found from here.
     source
         The MIDI file as it is found from here; None when starting from nothing.
     record
@@ -157,6 +194,7 @@ def read_sidecar(path: Path) -> Sidecar:
     DataError
         The file cannot be read, or is no sidecar.
     """
+    from tonada.api.styles import style_names
     from tonada.runs import pretrained_names
 
     with translated_errors(path):
@@ -174,6 +212,10 @@ def read_sidecar(path: Path) -> Sidecar:
         raise DataError(path, f"is no sidecar of a composition ({error})") from error
     if settings.model not in pretrained_names():
         settings = replace(settings, model=str(path.parent / settings.model))
+    if settings.style is not None and settings.style not in style_names():
+        settings = replace(settings, style=str(path.parent / settings.style))
+    if settings.best_of > 1 and settings.critic not in pretrained_names():
+        settings = replace(settings, critic=str(path.parent / settings.critic))
     if settings.soundfont is not None:
         settings = replace(settings, soundfont=str(path.parent / settings.soundfont))
     return Sidecar(path=path, settings=settings, source=source, record=record)
@@ -191,15 +233,23 @@ def _check_shape(record: Mapping[str, Any]) -> None:
         "ids_sha256": str,
         "files": dict,
     }
-    inner: dict[tuple[str, str], type] = {("made_with", "device"): str, ("model", "sha256"): dict}
-    if record["input"] is not None:
-        inner |= {("input", "name"): str, ("input", "example"): bool, ("input", "sha256"): str}
     for name, kind in kinds.items():
         if not isinstance(record[name], kind):
             raise TypeError(f"'{name}' has another type")
+    inner: dict[tuple[str, str], type] = {("made_with", "device"): str, ("model", "sha256"): dict}
+    if record["settings"].get("style") is not None:
+        inner[("style", "sha256")] = dict
+    if record["settings"].get("best_of", 1) != 1:
+        inner |= {("best_of", "steps"): int, ("best_of", "critic"): dict}
+    if record["settings"].get("avoid_copy"):
+        inner |= {("avoid_copy", "attempt"): int, ("avoid_copy", "sentence"): str}
+    if record["input"] is not None:
+        inner |= {("input", "name"): str, ("input", "example"): bool, ("input", "sha256"): str}
     for (table, name), kind in inner.items():
         if not isinstance(record[table][name], kind):
             raise TypeError(f"'{name}' of '{table}' has another type")
+    if ("best_of", "critic") in inner and not isinstance(record["best_of"]["critic"]["sha256"], dict):
+        raise TypeError("'sha256' of the critic has another type")
     if record["ids"] < 1:
         raise ValueError(f"ids must be at least 1; got {record['ids']}")
     # The new files get this name: as a path it would lead out of their folder.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tonada import registry
@@ -15,7 +16,7 @@ from tonada.errors import ConfigError, UnknownNameError
 from tonada.runs import model_table
 from tonada.training import TrainerConfig
 
-_KNOWN = ("model", "codec", "data", "init", "trainer", "augmentation")
+KNOWN_TABLES = ("model", "codec", "data", "init", "trainer", "augmentation")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,12 @@ def read_request(preset: str | None, config: Path | None) -> Request:
     """
     given = read_toml(config) if config else {}
     for table, content in given.items():
-        if table not in _KNOWN:
-            raise UnknownNameError(f"table in {config}", table, _KNOWN)
+        if table not in KNOWN_TABLES:
+            if table == "tuning":
+                raise ConfigError(
+                    f"{config}: is of a fine-tuning. Go on with: tonada finetune MODEL DATA --config FILE"
+                )
+            raise UnknownNameError(f"table in {config}", table, KNOWN_TABLES)
         if not isinstance(content, Mapping):
             raise ConfigError(f"{config}: '{table}' must be a table; write [{table}] on a line of its own")
     if preset is not None:
@@ -73,9 +78,15 @@ def read_request(preset: str | None, config: Path | None) -> Request:
 
 
 def make_tables(
-    request: Request, *, dictated: Mapping[str, Any], settings: Sequence[str] = (), smoke: bool = False
+    request: Request,
+    *,
+    dictated: Mapping[str, Any],
+    settings: Sequence[str] = (),
+    smoke: bool = False,
+    usual: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    more: Mapping[str, type[Any]] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    """Bring together defaults < preset and its recipe < config file < settings, and check all of it.
+    """Bring together defaults < preset and its recipe, or what is usual < config file < settings, and check all of it.
 
     Parameters
     ----------
@@ -87,11 +98,15 @@ def make_tables(
         Overrides, ``key=value`` or ``table.key=value``.
     smoke
         Two steps, one validation.
+    usual
+        Table → settings that are usual for what is asked.
+    more
+        Further tables, and the classes of their settings.
 
     Returns
     -------
     dict
-        The tables ``model``, ``trainer`` and ``augmentation``.
+        The tables ``model``, ``trainer``, ``augmentation`` and those of ``more``.
 
     Raises
     ------
@@ -106,8 +121,12 @@ def make_tables(
     own = {name: value for name, value in given.get("model", {}).items() if name != "name"}
     model_config = registry.resolve("model", request.name).Config
     dictated = {name: value for name, value in dictated.items() if name in _field_names(model_config)}
-    types: dict[str, type[Any]] = {"trainer": TrainerConfig, "augmentation": study_of(request.name).Augmentation}
-    parts: dict[str, dict[str, Any]] = {table: {} for table in types}
+    types: dict[str, type[Any]] = {
+        "trainer": TrainerConfig,
+        "augmentation": study_of(request.name).Augmentation,
+        **more,
+    }
+    parts: dict[str, dict[str, Any]] = {table: {**usual.get(table, {})} for table in types}
     for key, value in recipe.items():
         table, name = _place(key, {table: _field_names(config_class) for table, config_class in types.items()})
         parts[table][name] = value
@@ -126,8 +145,7 @@ def make_tables(
         configs["trainer"] = dataclasses.replace(configs["trainer"], steps=2, validate_every=2)
     return {
         "model": model_table(request.name, configs["model"]),
-        "trainer": to_mapping(configs["trainer"]),
-        "augmentation": to_mapping(configs["augmentation"]),
+        **{table: to_mapping(configs[table]) for table in types},
     }
 
 

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from tonada.api.devices import find_device
+from tonada.api.fitting import fit
+from tonada.api.rates import AUTOMATIC, rate_settings, settle_rate
 from tonada.api.starting import start_from
-from tonada.api.studies.base import Precision
 from tonada.api.studies.choice import study_of
 from tonada.api.tables import make_tables, read_request, run_tables
-from tonada.config import from_mapping, read_toml
+from tonada.config import read_toml
 from tonada.data import Dataset
 from tonada.errors import CheckpointError, ConfigError, DataError
 from tonada.joining import joined, was_restarted
-from tonada.model import Model
-from tonada.prefetching import Prefetched
-from tonada.report import write_report
-from tonada.runs import build_model, read_log
+from tonada.runs import build_model
 from tonada.seeding import key
-from tonada.trainer import Trainer
-from tonada.training import Progress, TrainerConfig, TrainingResult, precision_of
+from tonada.training import Progress, TrainingResult
 
 
 def train(
@@ -34,6 +30,7 @@ def train(
     output: str | Path,
     config: str | Path | None = None,
     init: str | Path | None = None,
+    lr: float | str | None = None,
     settings: Sequence[str] = (),
     resume: bool = False,
     max_minutes: float | None = None,
@@ -61,6 +58,8 @@ def train(
     init
         A model whose weights the run starts from: the name of one that Tonada brings, or a model or run folder. What it
         lacks for training (an opponent, say) starts fresh. Without one a ``config`` says it, in its table ``init``.
+    lr
+        Peak learning rate, or "auto" to look for it first: that of the valley, see `tonada.rate_finding`.
     settings
         Overrides, ``key=value`` or ``table.key=value``.
     resume
@@ -103,6 +102,9 @@ def train(
         raise ConfigError("--resume goes on with the run's own config.toml. Leave --config out; --set still works")
     if resume and init is not None:
         raise ConfigError("--resume goes on with the run's own weights. Leave --init out")
+    if resume and lr is not None:
+        raise ConfigError("--resume goes on with the run's own learning rate. Leave --lr out; --set still works")
+    settings = [*rate_settings(lr), *settings]
     with joined(find_device(device)) as ranks:
         dataset, run = Dataset(Path(data)), Path(output)
         dataset.verify()
@@ -117,52 +119,30 @@ def train(
         if resume and model is not None:
             named = make_tables(read_request(model, None), dictated=study.model_settings(), settings=settings)
             _require_same_model(run, tables["model"], model, named["model"])
-        trainer_config = from_mapping(TrainerConfig, tables["trainer"])
-        share = replace(trainer_config, batch=ranks.share_of(trainer_config.batch))
-        kind = precision_of(trainer_config.precision, torch.device(ranks.device).type)
-        precision: Precision = "bf16" if kind is torch.bfloat16 else "fp32"
-        torch.manual_seed(key(trainer_config.seed, "weights") & (2**63 - 1))
+        torch.manual_seed(key(tables["trainer"]["seed"], "weights") & (2**63 - 1))
         network = build_model(tables["model"])
         # A run that is resumed has its own weights; where it once began may be gone.
         origin = request.tables.get("init")
         if (started := origin if resume else start_from(network, init, origin, tables=tables)) is not None:
             tables["init"] = dict(started)
+        if lr == AUTOMATIC and was_restarted() and (run / "config.toml").is_file():  # it was found before
+            tables["trainer"]["learning_rate"] = read_toml(run / "config.toml")["trainer"]["learning_rate"]
         # The first process looks before any of them writes.
         goes_on = ranks.gathered(resume or (ranks.is_first and _goes_on(run, tables)))[0]
         network = network.to(ranks.device)
-        observe = study.observer(run, trainer_config.seed)
-
-        def report(scored: Model) -> tuple[str, ...]:
-            remarks = tuple(study.remarks(scored, read_log(run)))
-            write_report(run, remarks=remarks)
-            return remarks
-
-        def observed(scored: Model, step: int) -> None:
-            if observe is not None:
-                observe(scored, step)
-            report(scored)
-
-        def told(step: Progress) -> None:
-            if progress is not None:
-                progress(step)
-            if stop is not None and stop():
-                trainer.request_stop("interrupted")
-
-        source = study.batches(network, share, from_mapping(study.Augmentation, tables["augmentation"]))
-        with Prefetched(source, ahead=trainer_config.accumulate) as batches:
-            trainer = Trainer(
-                network,
-                batches,
-                trainer_config,
-                run,
-                tables=tables,
-                validate=study.scorer(precision),
-                observe=observed,
-                progress=told,
-                ranks=ranks,
-            )
-            result = trainer.fit(resume=goes_on, max_seconds=None if max_minutes is None else 60 * max_minutes)
-        return replace(result, remarks=report(trainer.scored)) if ranks.is_first else result
+        if lr == AUTOMATIC and not goes_on:
+            settle_rate(network, study, tables, ranks=ranks)
+        return fit(
+            network,
+            study,
+            tables,
+            run,
+            ranks=ranks,
+            resume=goes_on,
+            max_minutes=max_minutes,
+            stop=stop,
+            progress=progress,
+        )
 
 
 def _require_run(run: Path, dataset: Dataset) -> None:

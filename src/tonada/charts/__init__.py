@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from tonada.charts.axes import COLOURS, STYLE, ticks
 from tonada.charts.bars import Bar, bar_chart
+from tonada.charts.holdings import holdings_page
 from tonada.charts.lines import Line, line_chart
 from tonada.charts.marks import Mark, mark_chart
+from tonada.charts.pages import page
 from tonada.charts.tables import heat_table, table
 
 __all__ = [
@@ -21,8 +23,10 @@ __all__ = [
     "Mark",
     "bar_chart",
     "heat_table",
+    "holdings_page",
     "line_chart",
     "mark_chart",
+    "page",
     "table",
     "ticks",
 ]

@@ -79,6 +79,6 @@ def bar_chart(bars: Sequence[Bar], *, label: str, title: str, width: int = 640) 
                 f'stroke="{INK}" stroke-width="1.5"/>'
             )
             furthest = max(end, high)
-        parts.append(words(furthest + 6, y + 13, f"{bar.value:.3g}"))
+        parts.append(words(furthest + 6, y + 13, f"{bar.value:,.0f}" if abs(bar.value) >= 1000 else f"{bar.value:.3g}"))
     parts.append(words((left + right) // 2, height - 8, label, anchor="middle"))
     return "".join([*parts, "</svg>"])

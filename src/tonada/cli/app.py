@@ -17,8 +17,10 @@ from tonada.cli.doctor import doctor
 from tonada.cli.encode import encode
 from tonada.cli.evaluate import evaluate
 from tonada.cli.explore import explore
+from tonada.cli.finetune import finetune
 from tonada.cli.generate import generate
-from tonada.cli.inspect import config_show, model_info, model_list, runs_list, runs_show
+from tonada.cli.inspect import config_show, model_import, model_info, model_list, runs_list, runs_show
+from tonada.cli.lr_find import lr_find
 from tonada.cli.morph import morph
 from tonada.cli.perturb import perturb
 from tonada.cli.prepare import prepare
@@ -65,7 +67,7 @@ def make_app() -> App:
     commands: tuple[tuple[Group, tuple[Callable[..., int | None], ...]], ...] = (
         (making, (compose, replay, render)),
         (sounding, (encode, decode, morph, perturb, generate)),
-        (learning, (prepare, train, evaluate)),
+        (learning, (prepare, train, finetune, lr_find, evaluate)),
         (looking, (explore, doctor)),
     )
     for group, functions in commands:
@@ -73,7 +75,11 @@ def make_app() -> App:
             usage = USAGES.get(function.__name__)
             app.command(function, group=group, sort_key=place, help_epilogue="", usage=usage)
     tables: tuple[tuple[str, str, dict[str, Callable[..., int | None]]], ...] = (
-        ("model", "Models: those that Tonada brings, and yours.", {"list": model_list, "info": model_info}),
+        (
+            "model",
+            "Models: those that Tonada brings, and yours.",
+            {"list": model_list, "info": model_info, "import": model_import},
+        ),
         ("runs", "Training runs.", {"list": runs_list, "show": runs_show}),
         ("config", "Presets.", {"show": config_show}),
     )

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from tonada.api.inputs import Failure
 from tonada.api.settings import ComposeSettings
-from tonada.cli.batches import Formats, batch_code, json_of, read_names, tell
+from tonada.cli.batches import Formats, batch_code, json_of, read_names, tell, tell_remarks
 from tonada.cli.codes import INTERRUPTED
 from tonada.cli.output import Json, clean_stop, clock, print_json, progress_bar
 
@@ -50,7 +50,7 @@ def compose(
 
     with clean_stop() as stop, progress_bar("composing") as show:
         results = [
-            tell(result, json=json)
+            _tell(result, json=json)
             for result in compose_each(
                 read_names(midi),
                 output=output,
@@ -64,6 +64,15 @@ def compose(
     return INTERRUPTED if stop() else batch_code(results)
 
 
+def _tell(result: Composition | Failure, *, json: bool) -> Composition | Failure:
+    """Print what was written, and on stderr what came of avoiding quotations."""
+    tell(result, json=json)
+    if not isinstance(result, Failure) and result.avoided is not None and result.avoided.remark is not None:
+        name = "from nothing" if result.source is None else result.source.name
+        tell_remarks([f"{name}, variation {result.variation}: {result.avoided.remark}"])
+    return result
+
+
 def _told(result: Composition | Failure) -> dict[str, Any]:
     if isinstance(result, Failure):
         return json_of(result)
@@ -73,4 +82,5 @@ def _told(result: Composition | Failure) -> dict[str, Any]:
         variation=result.variation,
         notes=len(result.continuation),
         interrupted=result.interrupted,
+        avoided=result.avoided,
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from tonada.api.inputs import Failure
 from tonada.cli.batches import batch_code, json_of
@@ -10,12 +13,12 @@ from tonada.cli.output import Json, clock, print_facts, print_json, print_table
 
 
 def model_list(*folders: Path, json: Json = False) -> int:
-    """List the models that Tonada brings, and those in folders; of a damaged one, what is wrong with it.
+    """List the models and styles that Tonada brings, and those in folders; of a damaged one, what is wrong with it.
 
     Parameters
     ----------
     folders
-        Model or run folders, or folders that hold some.
+        Model, style or run folders, or folders that hold some.
     json
         Print JSON.
     """
@@ -31,7 +34,7 @@ def model_list(*folders: Path, json: Json = False) -> int:
             if isinstance(model, Failure)
             else {
                 "name": model.name if model.shipped else str(model.folder),
-                "architecture": model.architecture,
+                "architecture": f"style of {model.base}" if model.base else model.architecture,
                 "codec": model.codec,
                 "parameters": f"{model.parameters / 1e6:.1f} M",
                 "size": f"{model.size_bytes / 1e6:.1f} MB",
@@ -44,12 +47,12 @@ def model_list(*folders: Path, json: Json = False) -> int:
 
 
 def model_info(model: str, /, *, json: Json = False) -> None:
-    """Describe a model: card, settings, number of weights, licence, hashes.
+    """Describe a model or a style: card, settings, number of weights, licence, hashes.
 
     Parameters
     ----------
     model
-        Name of a model that Tonada brings, or path of a model or run folder.
+        Name of a model or style that Tonada brings, or path of a model, style or run folder.
     json
         Print JSON.
     """
@@ -72,6 +75,30 @@ def model_info(model: str, /, *, json: Json = False) -> None:
     )
     if info.card:
         print(f"\n{info.card.rstrip()}")
+
+
+def model_import(checkpoint: Path, /, *, output: Annotated[Path, Parameter(alias="-o")], json: Json = False) -> None:
+    """Turn a published GIGA-Piano checkpoint into a model folder.
+
+    Parameters
+    ----------
+    checkpoint
+        The .pth file. It is read as plain tensors; one that needs code to be run is refused.
+    output
+        The model folder.
+    json
+        Print JSON.
+    """
+    from tonada.api.importing import import_model
+
+    info = import_model(checkpoint, output=output)
+    files = sorted(path for path in info.folder.iterdir() if path.is_file())
+    if json:
+        print_json({"model": info, "files": files})
+        return
+    print_facts({"name": info.name, "parameters": info.parameters, "blocks": info.config["model"]["blocks"]})
+    for path in files:
+        print(path)
 
 
 def runs_list(folder: Path = Path(), /, *, json: Json = False) -> int:

@@ -24,6 +24,7 @@ def prepare(
     composer: tuple[str, ...] = (),
     title: str | None = None,
     where: tuple[str, ...] = (),
+    style: tuple[str, ...] = (),
     split: str | None = None,
     min_notes: int | None = None,
     segment_seconds: float | None = None,
@@ -60,6 +61,8 @@ def prepare(
         MIDI: only pieces whose title has this in it.
     where
         MIDI: only pieces with this value in a column of the tables, COLUMN=VALUE; can be given several times.
+    style
+        MIDI: only pieces of this style, as a table's column style says; can be given several times.
     split
         MIDI: only pieces that a table assigns to this split.
     min_notes
@@ -100,6 +103,7 @@ def prepare(
             composer=composer,
             title=title,
             where=where,
+            style=style,
             split=split,
             min_notes=min_notes,
             segment_seconds=segment_seconds,

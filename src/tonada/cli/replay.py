@@ -18,6 +18,7 @@ def replay(
     output: Annotated[Path | None, Parameter(alias="-o")] = None,
     input: Path | None = None,
     model: str | None = None,
+    style: str | None = None,
     device: str | None = None,
     json: Json = False,
 ) -> None:
@@ -33,6 +34,8 @@ def replay(
         The MIDI file that was continued, if it has moved.
     model
         The model, if it has moved.
+    style
+        The style, if it has moved.
     device
         Where to compute, if not where it was.
     json
@@ -46,6 +49,7 @@ def replay(
             output=output,
             input=input,
             model=model,
+            style=style,
             device=device,
             progress=lambda at: show(at.share, 1.0, f"{at.notes} notes, {clock(at.seconds)}"),
         )

@@ -23,6 +23,7 @@ def train(
     output: Annotated[Path, Parameter(alias="-o")],
     config: Annotated[Path | None, Parameter(alias="-c")] = None,
     init: str | None = None,
+    lr: str | None = None,
     set: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     resume: bool = False,
     max_minutes: float | None = None,
@@ -47,6 +48,8 @@ def train(
     init
         Start from the weights of this model, the name of one that Tonada brings or a model or run folder; what it lacks
         starts fresh.
+    lr
+        Peak learning rate, or auto to look for it first, as lr-find does.
     set
         A setting, KEY=VALUE or TABLE.KEY=VALUE; can be given several times.
     resume
@@ -73,13 +76,14 @@ def train(
                 output=output,
                 config=config,
                 init=init,
+                lr=lr,
                 settings=set,
                 resume=resume,
                 max_minutes=max_minutes,
                 device=device,
                 smoke=smoke,
                 stop=stop,
-                progress=(lambda progress: _tell(progress, show)) if tells else None,
+                progress=(lambda progress: tell_step(progress, show)) if tells else None,
             )
         except PeerError as error:
             return error.code
@@ -102,7 +106,7 @@ def _report(result: TrainingResult, output: Path, *, json: bool) -> None:
             print(path)
 
 
-def _tell(progress: Progress, show: Show) -> None:
+def tell_step(progress: Progress, show: Show) -> None:
     """Show a step; where stderr is no terminal, print a line for every validation."""
     loss = sum(value for terms in progress.record["loss"].values() for value in terms.values())
     words = f"loss {loss:.3f}"

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
+from tonada.nn.lora import LowRankLinear
+
 Function = Callable[[Tensor], Tensor]
 
 
@@ -58,7 +60,7 @@ def plan_layer(layer: nn.Linear, lanes: int, norm: nn.LayerNorm | nn.RMSNorm | N
     norm
         Maps the residual stream, float32, to the layer's input.
     """
-    weight = layer.weight.detach()
+    weight = layer.effective_weight() if isinstance(layer, LowRankLinear) else layer.weight.detach()
     bias: Tensor | None = layer.bias
     if bias is not None:
         bias = bias.detach()

@@ -7,7 +7,7 @@ resembles itself, and a figure over ten segments of one track knows one track, n
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,14 +82,100 @@ def bootstrap_mean(
         Of the draws.
     """
     data = np.asarray(values, dtype=np.float64)
+    drawn = _drawn_means(data, groups, draws, rng(seed, "bootstrap"))
+    if drawn is None:
+        return Estimate(value=float(data.mean()), low=math.nan, high=math.nan)
+    low, high = np.quantile(drawn, _ends())
+    return Estimate(value=float(data.mean()), low=float(low), high=float(high))
+
+
+def bootstrap_mean_of_strata(
+    strata: Sequence[tuple[Floats, Sequence[Hashable]]], *, draws: int = 2000, seed: int = 0
+) -> Estimate:
+    """Give the mean of the means of several sets of values, each of which counts as much as any other.
+
+    Every stratum is drawn anew by itself, groups whole (stratified bootstrap: Davison and Hinkley 1997, section 3.2).
+
+    Parameters
+    ----------
+    strata
+        For each set its values, float64 [N], and their groups; at least one. Where one has fewer than two groups there
+        is no interval.
+    draws
+        How many times.
+    seed
+        Of the draws.
+    """
+    value = float(np.mean([values.mean() for values, _ in strata]))
+    drawn = [
+        _drawn_means(values, groups, draws, rng(seed, "bootstrap", place))
+        for place, (values, groups) in enumerate(strata)
+    ]
+    kept = [means for means in drawn if means is not None]
+    if len(kept) < len(strata):
+        return Estimate(value=value, low=math.nan, high=math.nan)
+    low, high = np.quantile(np.mean(kept, axis=0), _ends())
+    return Estimate(value=value, low=float(low), high=float(high))
+
+
+def _drawn_means(
+    data: Floats, groups: Sequence[Hashable] | None, draws: int, generator: np.random.Generator
+) -> Floats | None:
+    """Give the mean of each draw of groups, float64 [draws]; None with fewer than two groups."""
     member = number_groups(groups, len(data))
     count = int(member.max()) + 1
     if count < 2:
-        return Estimate(value=float(data.mean()), low=math.nan, high=math.nan)
+        return None
     sizes, sums = np.bincount(member), np.bincount(member, weights=data)
-    times = rng(seed, "bootstrap").multinomial(count, np.full(count, 1.0 / count), size=draws)
-    low, high = np.quantile((times @ sums) / (times @ sizes), _ends())
-    return Estimate(value=float(data.mean()), low=float(low), high=float(high))
+    times = generator.multinomial(count, np.full(count, 1.0 / count), size=draws)
+    means: Floats = (times @ sums) / (times @ sizes)
+    return means
+
+
+def binomial_interval(successes: int, trials: int) -> Estimate:
+    """Give the share of successes with its exact interval (Clopper and Pearson 1934).
+
+    Parameters
+    ----------
+    successes
+        0 to ``trials``.
+    trials
+        Independent ones; the share of none is NaN, between 0 and 1.
+    """
+    if not trials:
+        return Estimate(value=math.nan, low=0.0, high=1.0)
+    tail = (1.0 - LEVEL) / 2.0
+    # At the lower end so many successes or more, at the upper end so many or fewer, have just that probability.
+    low = 0.0 if successes == 0 else _root(lambda p: 1.0 - _binomial_cumulative(successes - 1, trials, p) - tail)
+    high = 1.0 if successes == trials else _root(lambda p: tail - _binomial_cumulative(successes, trials, p))
+    return Estimate(value=successes / trials, low=low, high=high)
+
+
+def sign_test(successes: int, trials: int) -> float:
+    """Give how probable it is by chance to be at least as far from half of the trials, either way (the sign test)."""
+    fewer = min(successes, trials - successes)
+    return min(1.0, 2.0 * _binomial_cumulative(fewer, trials, 0.5))
+
+
+def _binomial_cumulative(most: int, trials: int, p: float) -> float:
+    """Give the probability of at most so many successes, each with probability 0 < p < 1."""
+    logs = [
+        math.lgamma(trials + 1)
+        - math.lgamma(count + 1)
+        - math.lgamma(trials - count + 1)
+        + count * math.log(p)
+        + (trials - count) * math.log1p(-p)
+        for count in range(most + 1)
+    ]
+    return math.fsum(map(math.exp, logs))
+
+
+def _root(rising: Callable[[float], float]) -> float:
+    """Find where a rising function on (0, 1) crosses 0, by bisection to the last bit."""
+    low, high = 0.0, 1.0
+    while (middle := (low + high) / 2.0) not in (low, high):
+        low, high = (middle, high) if rising(middle) < 0.0 else (low, middle)
+    return middle
 
 
 def bootstrap_mean_of_defined(values: Floats, groups: Sequence[Hashable], *, seed: int = 0) -> Estimate:

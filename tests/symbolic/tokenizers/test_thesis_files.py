@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from tonada import registry
+from tonada.symbolic.chunks import covered_share, split_by_work, split_chunks
+from tonada.symbolic.corpus.works import work_of
 from tonada.symbolic.midi import read_midi_bytes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.score import Score
@@ -45,6 +47,22 @@ def test_giga_sizes(thesis: dict[str, list[Score]], exact: bool) -> None:
     blocks = {composer: sum(len(giga.training_blocks(piece)) for piece in pieces) for composer, pieces in ids.items()}
     assert whole["Bach"] == 413
     assert blocks == {"Bach": 409, "Chopin": 869, "Rachmaninoff": 776}
+
+
+def test_the_split_of_the_thesis_leaks_and_one_by_work_does_not(thesis: dict[str, list[Score]], data: Path) -> None:
+    giga = GigaTokenizer(GigaConfig(exact=True))
+    pieces = [giga.training_blocks(giga.encode(score)).reshape(-1) for score in thesis["Bach"]]
+    train, held = split_chunks(pieces)
+    assert len(train.ids) == 418_816  # 409 blocks of 256 notes
+    assert (len(train), len(held)) == (376_820, 41_868)
+    assert covered_share(train, held) == 1.0
+
+    with (data / "midi" / "thesis-styles.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["style"] == "baroque"]
+    works = [work_of(row["canonical_composer"], row["canonical_title"], "").key for row in rows]
+    train, held = split_by_work(pieces, works)
+    assert len(train.ids) + len(held.ids) == 418_816
+    assert covered_share(train, held) == 0.0
 
 
 def test_performance_sizes(thesis: dict[str, list[Score]]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from tonada import registry
 from tonada.api.studies.base import Study
+from tonada.api.studies.labels import LabelStudy
 from tonada.api.studies.notes import NotesStudy
 from tonada.api.studies.sound import SoundStudy
 
-STUDIES: tuple[type[Study], ...] = (NotesStudy, SoundStudy)
+STUDIES: tuple[type[Study], ...] = (NotesStudy, LabelStudy, SoundStudy)
 
 
 def study_of(model: str) -> type[Study]:

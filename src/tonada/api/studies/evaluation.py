@@ -23,8 +23,50 @@ class Subject(TypedDict):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Evaluation(ABC):
-    """What ``evaluate`` found.
+class Report(ABC):
+    """Something that ``evaluate`` found: figures with their tables.
+
+    Attributes
+    ----------
+    files
+        What was written.
+    """
+
+    files: tuple[Path, ...] = ()
+
+    title: ClassVar[str]
+    """What the figures are, in a word or two."""
+    explanation: ClassVar[str]
+    """How the tables are to be read."""
+
+    @abstractmethod
+    def headline(self) -> str:
+        """Say in one line what was evaluated."""
+
+    @abstractmethod
+    def tables(self) -> dict[str, Rows]:
+        """Give the figures: heading → rows; the heading may be empty."""
+
+    @abstractmethod
+    def facts(self) -> dict[str, str | float]:
+        """Name what the figures hold for, beside their subject."""
+
+    def subject(self) -> dict[str, Any]:
+        """Name what was evaluated, and on what."""
+        return {}
+
+    def charts(self) -> Sequence[str]:
+        """Give the pictures of a page, as SVG; none unless a report has some."""
+        return ()
+
+    def document(self) -> dict[str, Any]:
+        """Give everything but the list of files."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "files"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation(Report):
+    """What ``evaluate`` found of a model.
 
     Attributes
     ----------
@@ -46,25 +88,7 @@ class Evaluation(ABC):
     data_sha256: str
     split: str
     limit: int | None
-    files: tuple[Path, ...] = ()
 
-    title: ClassVar[str]
-    """What the figures are, in a word or two."""
-    explanation: ClassVar[str]
-    """How the tables are to be read."""
-
-    @abstractmethod
-    def headline(self) -> str:
-        """Say in one line what was evaluated."""
-
-    @abstractmethod
-    def tables(self) -> dict[str, Rows]:
-        """Give the figures: heading → rows; the heading may be empty."""
-
-    @abstractmethod
-    def facts(self) -> dict[str, str | float]:
-        """Name what the figures hold for, beside model, data and split."""
-
-    def document(self) -> dict[str, Any]:
-        """Give everything but the list of files."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "files"}
+    def subject(self) -> dict[str, Any]:
+        """Name model, data and split."""
+        return {name: getattr(self, name) for name in Subject.__annotations__}

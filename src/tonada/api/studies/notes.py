@@ -86,19 +86,7 @@ class NotesStudy(Study):
 
     def __init__(self, dataset: Dataset) -> None:
         super().__init__(dataset)
-        tokenizer = build_codec({"name": dataset.codec_name, **dataset.codec_config})
-        if not isinstance(tokenizer, Tokenizer):
-            raise ConfigError(
-                f"the model learns from notes, {dataset.folder} holds '{dataset.codec_name}'. "
-                "Prepare MIDI files with: tonada prepare"
-            )
-        silent = to_mapping(tokenizer.config).keys() - dataset.codec_config.keys()
-        if silent:  # the settings of today would give the ids of then another meaning
-            raise ConfigError(
-                f"{dataset.folder} was prepared by a version without the setting {', '.join(sorted(silent))} of "
-                f"'{tokenizer.name}'. Prepare the data again"
-            )
-        self._tokenizer = tokenizer
+        self._tokenizer = tokenizer_of(dataset)
 
     @property
     def codec(self) -> Tokenizer:
@@ -184,3 +172,26 @@ class NotesStudy(Study):
             progress=progress,
         )
         return NotesEvaluation(**subject, held_out=held_out)
+
+
+def tokenizer_of(dataset: Dataset) -> Tokenizer:
+    """Build the tokenizer that a data set was prepared with.
+
+    Raises
+    ------
+    ConfigError
+        The data set holds no notes, or was prepared before its tokenizer had all of today's settings.
+    """
+    tokenizer = build_codec({"name": dataset.codec_name, **dataset.codec_config})
+    if not isinstance(tokenizer, Tokenizer):
+        raise ConfigError(
+            f"the model learns from notes, {dataset.folder} holds '{dataset.codec_name}'. "
+            "Prepare MIDI files with: tonada prepare"
+        )
+    silent = to_mapping(tokenizer.config).keys() - dataset.codec_config.keys()
+    if silent:  # the settings of today would give the ids of then another meaning
+        raise ConfigError(
+            f"{dataset.folder} was prepared by a version without the setting {', '.join(sorted(silent))} of "
+            f"'{tokenizer.name}'. Prepare the data again"
+        )
+    return tokenizer

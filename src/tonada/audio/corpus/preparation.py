@@ -23,10 +23,11 @@ from tonada.audio.corpus.reading import Reading, build_transform, is_unscaled, r
 from tonada.audio.corpus.repeats import first_of_each, judge
 from tonada.audio.corpus.report import AudioReport, catalogue_row, label_rows, totals_of, warnings_of
 from tonada.audio.corpus.splits import assign
+from tonada.charts import holdings_page
 from tonada.config import to_mapping
 from tonada.data import SPLITS, Piece, require_free, write_dataset
 from tonada.errors import DataError
-from tonada.files import remove_stale_siblings, temporary_sibling, translated_errors
+from tonada.files import remove_stale_siblings, temporary_sibling, translated_errors, write_text
 from tonada.parts import Parts
 from tonada.sources import SourceFile
 from tonada.workers import available_cores
@@ -223,6 +224,10 @@ def _write(
         facts={"prepare": {**facts, **counts}},
         overwrite=overwrite,
     )
+    page = holdings_page(
+        "What the data set holds", dataset.rows, by=("label",), piece="file", unit="clips", splits=SPLITS
+    )
+    write_text(folder / "report.html", page)
     return AudioReport(
         folder=folder,
         splits={split: totals_of(settled.kept, split) for split in SPLITS},

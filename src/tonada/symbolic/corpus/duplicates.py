@@ -1,8 +1,7 @@
 """Pieces that share notes, whatever their titles say: rare n-grams of pitch intervals, sampled by their hash.
 
-A piece is written as one line of pitches: onsets closer than 40 ms are one chord, chords in time order, pitches rising
-inside each, so that a rolled chord or a hasty left hand changes little. An n-gram is six successive intervals of that
-line: transposition, tempo, loudness and pedal do not matter. Hashes that are 0 modulo 4 are kept ("0 mod p" sampling,
+A piece is written as one line of pitches (`tonada.symbolic.ngrams`), where onsets closer than 40 ms are one chord, and
+an n-gram is six successive intervals of that line. Hashes that are 0 modulo 4 are kept ("0 mod p" sampling,
 Schleimer, Wilkerson & Aiken, "Winnowing", SIGMOD 2003, section 2): the same n-grams of every piece.
 
 The *share* of two pieces is the weight of the n-grams that they have in common over the weight of all n-grams of the
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tonada.symbolic.ngrams import Hashes, interval_hashes, line_order
 from tonada.symbolic.notes import Notes
 
 CHORD_S = 0.04
@@ -35,8 +35,6 @@ SAME_FROM = 0.06
 LEAST = 16
 """Fewer sampled n-grams in common prove nothing, whatever their share: short exercises share their figures."""
 _BLOCKS = 16
-
-Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +70,8 @@ def fingerprint(notes: Notes) -> Hashes:
     """
     if len(notes) <= INTERVALS + 1:
         return np.empty(0, dtype=np.uint64)
-    chord = np.concatenate(([0], np.cumsum(np.diff(notes.onset_s) > CHORD_S)))
-    line = notes.pitch[np.lexsort((notes.pitch, chord))]
-    intervals = (np.diff(line) + 128).astype(np.uint64)
-    count = len(intervals) - INTERVALS + 1
-    code = np.zeros(count, dtype=np.uint64)
-    for position in range(INTERVALS):
-        code = (code << np.uint64(8)) | intervals[position : position + count]
-    hashes = np.unique(_mixed(code))
+    order = line_order(notes, np.diff(notes.onset_s) <= CHORD_S)
+    hashes = np.unique(interval_hashes(notes.pitch[order], INTERVALS))
     sampled: Hashes = hashes[hashes % np.uint64(SAMPLE) == 0]
     return sampled
 
@@ -144,10 +136,3 @@ def _pairs(
             codes.append((owners[:, first] * pieces + owners[:, second]).ravel())
             weights.append(np.repeat(weight[mine], len(first)))
     return np.concatenate(codes), np.concatenate(weights)
-
-
-def _mixed(code: Hashes) -> Hashes:
-    """Spread codes evenly over 64 bits (the finalizer of MurmurHash3, one to one)."""
-    code = (code ^ (code >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
-    code = (code ^ (code >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
-    return code ^ (code >> np.uint64(33))

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonada import registry
+from tonada.charts import holdings_page
 from tonada.config import from_mapping, to_mapping
 from tonada.data import SPLITS, Piece, require_free, write_dataset
 from tonada.errors import DataError
-from tonada.files import remove_stale_siblings, temporary_sibling, translated_errors
+from tonada.files import remove_stale_siblings, temporary_sibling, translated_errors, write_text
 from tonada.parts import Parts
 from tonada.sources import SourceFile
 from tonada.symbolic.corpus.listing import check_settings, list_corpus
@@ -273,6 +274,10 @@ def _write(
         facts={"prepare": {**facts, "works": works, "skipped": len(skipped), "leakage": len(settled.leakage)}},
         overwrite=overwrite,
     )
+    page = holdings_page(
+        "What the data set holds", dataset.rows, by=("composer", "style"), piece="name", unit="pieces", splits=SPLITS
+    )
+    write_text(folder / "report.html", page)
     return PrepareReport(
         folder=folder,
         splits=totals,

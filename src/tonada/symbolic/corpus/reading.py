@@ -16,9 +16,10 @@ from tonada import registry
 from tonada.config import from_mapping
 from tonada.errors import DataError
 from tonada.sources import SourceFile, read_file
-from tonada.symbolic.corpus.duplicates import Hashes, fingerprint
+from tonada.symbolic.corpus.duplicates import fingerprint
 from tonada.symbolic.corpus.kind import MIDI
 from tonada.symbolic.midi import read_midi_bytes
+from tonada.symbolic.ngrams import Hashes
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.pedal import fold_pedal
 from tonada.symbolic.pulse import steady_bpm

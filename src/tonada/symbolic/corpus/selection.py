@@ -12,7 +12,7 @@ from tonada.symbolic.corpus.composers import composer_keys
 from tonada.symbolic.corpus.kind import RENAMED
 from tonada.symbolic.corpus.titles import fold
 
-TELLS = {"composer": "names its composer", "split": "is assigned to a split"}
+TELLS = {"composer": "names its composer", "split": "is assigned to a split", "style": "is said to have a style"}
 """Columns that have a parameter of their own but that music may lack, and what they say about a file."""
 
 

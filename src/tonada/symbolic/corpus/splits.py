@@ -19,8 +19,9 @@ import numpy as np
 
 from tonada.data import SPLITS
 from tonada.seeding import key
-from tonada.symbolic.corpus.duplicates import Hashes, Overlap, find_shared
+from tonada.symbolic.corpus.duplicates import Overlap, find_shared
 from tonada.symbolic.corpus.works import Work, find_overlaps, group
+from tonada.symbolic.ngrams import Hashes
 
 SPELLINGS = {
     **{name: "train" for name in ("train", "training")},

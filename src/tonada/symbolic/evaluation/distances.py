@@ -91,17 +91,46 @@ def compare_sets(
     """
     if not real or not generated:
         raise ConfigError(f"two sets of pieces are needed; got {len(real)} real and {len(generated)} generated")
-    features = [
-        {name: values.reshape(-1, 1) for name, values in describe_all(pieces, metrics).items()}
-        for pieces in (real, generated)
-    ]
-    for pieces, mine in zip((real, generated), features, strict=True):
-        for name, histogram in HISTOGRAMS.items():
-            mine[name] = np.array([histogram(notes).reshape(-1) for notes in pieces])
-    return tuple(_set_row(name, features[0][name], features[1][name]) for name in features[0])
+    ours, theirs = set_features(real, metrics), set_features(generated, metrics)
+    return tuple(set_row(name, ours[name], theirs[name]) for name in ours)
 
 
-def _set_row(feature: str, real: Floats, generated: Floats) -> SetRow:
+def set_features(pieces: Sequence[Notes], metrics: Sequence[str] = COMPARED) -> dict[str, Floats]:
+    """Give what pieces are compared by.
+
+    Parameters
+    ----------
+    pieces
+        P of them.
+    metrics
+        Names in ``describe`` or ``describe_harmony``.
+
+    Returns
+    -------
+    dict
+        Metric → float64 [P, 1], then histogram → float64 [P, bins]; NaN for a piece without a value.
+
+    Raises
+    ------
+    UnknownNameError
+        A metric is none of theirs; the nearest are offered.
+    """
+    found = {name: values.reshape(-1, 1) for name, values in describe_all(pieces, metrics).items()}
+    return found | {
+        name: np.array([histogram(notes).reshape(-1) for notes in pieces]) for name, histogram in HISTOGRAMS.items()
+    }
+
+
+def set_row(feature: str, real: Floats, generated: Floats) -> SetRow:
+    """Compare one feature of two sets.
+
+    Parameters
+    ----------
+    feature
+        Its name.
+    real, generated
+        Its values, float64 [N, D] and [M, D]; pieces with a NaN are left out.
+    """
     real, generated = (values[~np.isnan(values).any(axis=1)] for values in (real, generated))
     intra_real, intra_generated = (
         _distances(values, values)[np.triu_indices(len(values), 1)] for values in (real, generated)
