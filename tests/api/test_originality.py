@@ -14,6 +14,7 @@ from tonada.api.originality import ABSENT, check_notes, check_originality
 from tonada.errors import ConfigError, DataError
 from tonada.jsontext import to_json
 from tonada.symbolic.midi import write_midi
+from tonada.symbolic.originality.judging import THRESHOLD
 from tonada.symbolic.prompts import nothing
 
 
@@ -56,7 +57,7 @@ def test_findings_are_told_in_one_sentence(copy: Path, own: Path, fingerprint: P
     )
     assert quoting.score is not None
     assert clean.score is not None
-    assert quoting.score >= 88.0 > clean.score
+    assert quoting.score >= THRESHOLD > clean.score
     assert seen == [(1, 2), (2, 2)]
 
 
@@ -65,7 +66,7 @@ def test_a_finding_is_json(copy: Path, fingerprint: Path) -> None:
     told = json.loads(to_json(found))
     assert told["nearest"][0]["name"] == "5.mid"
     assert told["longest"]["notes"] >= 30
-    assert told["threshold"] == 88.0
+    assert told["threshold"] == THRESHOLD
 
 
 def test_where_there_is_no_fingerprint_the_result_says_so(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,8 +73,8 @@ class OriginalityReport(Report):
     title = "Originality"
     explanation = (
         "The most telling passage that each file shares with the training music, in any key and at any tempo. Its "
-        "score is the rarity of what is shared, up to trebled where the rhythm is the same: a scale scores next to "
-        "nothing. From the threshold on it counts as a quotation."
+        "score is the rarity of what is shared, up to five times as much where the rhythm is the same: a scale scores "
+        "next to nothing. From the threshold on it counts as a quotation; below, it may well be chance."
     )
 
     def headline(self) -> str:

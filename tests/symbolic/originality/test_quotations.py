@@ -75,7 +75,16 @@ def test_each_figure_counts_once() -> None:
     (shared,) = find_shared([find_figures(melody(np.arange(40) * 0.2, pattern[:40]))], corpus)
     long = shared[shared.notes == 40]
     assert len(long) > 0
-    np.testing.assert_allclose(long.rarity, 4 * 3.0)  # four figures, each in one of eight works
+    # Four figures, each in one of eight works, of four different notes.
+    np.testing.assert_allclose(long.rarity, 4 * 3.0 * 0.875)
+
+
+def test_scales_in_octaves_are_of_little_variety() -> None:
+    pitch = np.repeat(48 + np.arange(8), 4) + np.tile([0, 12, 24, 36], 8)
+    variety = find_figures(melody(np.repeat(np.arange(8) * 0.1, 4), pitch)).variety
+    np.testing.assert_allclose(variety, 0.5)  # a figure has two different notes
+    assert find_figures(melody(np.arange(5) * 0.2, [60, 72, 48, 60, 60])).variety.tolist() == [0.0]
+    assert find_figures(melody(np.arange(5) * 0.2, [60, 63, 66, 69, 74])).variety.tolist() == [0.9375]
 
 
 @pytest.mark.parametrize("count", [0, 3, 8])

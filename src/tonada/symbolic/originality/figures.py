@@ -41,11 +41,15 @@ class Figures:
         When the note at each place begins, in seconds; float64 [N].
     hashes
         Of the figure that begins at each place; uint64 [max(0, N − 4)].
+    variety
+        How much of a figure it is, 0–1: 1 − 2^(1 − k) if its notes are k different ones, octaves apart or not. Scales
+        in octaves, trills and tremolos over a chord have figures of all kinds in the order of a line, of few notes.
     """
 
     order: Ints
     onset_s: Floats
     hashes: Hashes
+    variety: Floats
 
     def __len__(self) -> int:
         """Give the number of notes."""
@@ -77,7 +81,11 @@ def find_figures(notes: Notes, together: NDArray[np.bool_] | None = None) -> Fig
     if together is None:
         together = np.diff(notes.onset_s) <= CHORD_S
     order = line_order(notes, together)
-    return Figures(order=order, onset_s=notes.onset_s[order], hashes=interval_hashes(notes.pitch[order], FIGURE - 1))
+    pitch = notes.pitch[order]
+    hashes = interval_hashes(pitch, FIGURE - 1)
+    within = np.sort(pitch[np.arange(len(hashes))[:, None] + np.arange(FIGURE)] % 12, axis=1)
+    different = 1 + np.count_nonzero(np.diff(within, axis=1), axis=1)
+    return Figures(order=order, onset_s=notes.onset_s[order], hashes=hashes, variety=1.0 - 2.0 ** (1 - different))
 
 
 def find_all_figures(notes: Notes) -> list[Figures]:

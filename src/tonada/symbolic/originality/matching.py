@@ -33,8 +33,8 @@ class Shared:
     piece
         Number of the piece there; int64 [M].
     rarity
-        Sum over the passage's figures, each counted once however often it comes, of log₂ (works / works with this
-        figure); float64 [M].
+        Sum over the passage's figures, each counted once however often it comes, of its variety times
+        log₂ (works / works with this figure); float64 [M].
     """
 
     start: Ints
@@ -86,7 +86,7 @@ def find_shared(lines: Sequence[Figures], corpus: Fingerprint) -> list[Shared]:
     for index, line in enumerate(lines):
         mine = owner[start] == index
         begin, count = start[mine] - first[index], figures[mine]
-        rarity = _rarity(line.hashes, corpus.rarities(line.hashes), begin, count)
+        rarity = _rarity(line.hashes, corpus.rarities(line.hashes) * line.variety, begin, count)
         notes = count + FIGURE - 1
         found.append(Shared(start=begin, notes=notes, place=place[mine], piece=piece[mine], rarity=rarity))
     return found
