@@ -64,7 +64,8 @@ That is {below:.2f} nats per note below the slot-wise unigram on the validation 
 * The pedal is folded into durations; continuations carry no pedal events.
 * It remembers {notes_in_context} notes. Themes do not come back by plan: it has no long form.
 * Trained on competition performances of the classical repertoire; other traditions will sound like that repertoire.
-* Whether a continuation quotes the training data is not measured here.
+* Whether its continuations quote the training music is not measured here; `compose --avoid-copy` and
+  `evaluate --originality` look for it, file by file.
 """
 ORDINALS = ("First", "Second", "Third", "Fourth", "Fifth")
 TRAINING = """\
