@@ -124,7 +124,7 @@ def judge(row: Row, data: Path, run: Path) -> dict[str, Any]:
             seconds=[float(piece.metadata["seconds"]) for piece in pieces],
             precision="bf16",
         )
-        hidden = found.model.nats_per_note_corrected - found.model.nats_per_note  # by the bins, alike in all pieces
+        hidden = found.model.nats_per_note_corrected - found.model.nats_per_note  # by the bins, at its mean over pieces
         by_piece = [nats / notes + hidden for nats, notes in zip(found.piece_nats, found.piece_notes, strict=True)]
         facts = {
             "parameters": loaded.model.parameter_count(),

@@ -15,88 +15,48 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+from tonada.api.loading import load_language_model
 from tonada.api.settings import NOTES_MODEL
 from tonada.data import Dataset
 from tonada.examples import examples
 from tonada.files import write_text
 from tonada.render.pictures import draw_roll
-from tonada.runs import find_model, load_model
 from tonada.symbolic.evaluation.comparison import COMPARED, Comparison, compare_continuations, describe_all
-from tonada.symbolic.generation import generate
-from tonada.symbolic.lanes import StopRule
+from tonada.symbolic.evaluation.excerpts import Excerpt, continue_excerpt, cut_excerpts
 from tonada.symbolic.midi import read_midi, write_midi
-from tonada.symbolic.models.base import LanguageModel
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.prompts import take_prompt
 from tonada.symbolic.sampling import SamplingConfig
 from tonada.symbolic.score import Score
 from tonada.symbolic.tokenizers.base import Tokenizer
 
-PROMPT_S, CONTINUATION_S = 10.0, 30.0
 SEEDS = range(1, 9)
 MELODY = "fur-elise"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prompt:
-    """The beginning of a piece, when its continuation begins, and what really follows (nothing, for a melody)."""
-
-    name: str
-    notes: Notes
-    join_s: float
-    real: Notes
-
-
-def prompts(dataset: Dataset, tokenizer: Tokenizer) -> Iterator[Prompt]:
-    """Cut every validation piece that is long enough; all times from the first onset, after the ids' own rounding."""
+def prompts(dataset: Dataset, tokenizer: Tokenizer) -> Iterator[Excerpt]:
+    """Cut the beginning of every validation piece that is long enough; named by composer and title."""
     for piece in dataset.pieces("validation"):
-        notes = tokenizer.decode_notes(piece.array)
-        notes = notes.shifted(-float(notes.onset_s[0]))
-        if float(notes.onset_s[-1]) >= PROMPT_S + CONTINUATION_S:
-            real = notes.between(PROMPT_S, PROMPT_S + CONTINUATION_S).shifted(-PROMPT_S)
-            title = f"{piece.metadata['composer']}, {piece.metadata['title']}"
-            yield Prompt(name=title, notes=notes.between(0.0, PROMPT_S), join_s=PROMPT_S, real=real)
+        for excerpt in cut_excerpts(piece, tokenizer):
+            yield replace(excerpt, name=f"{piece.metadata['composer']}, {piece.metadata['title']}")
 
 
-def melody_prompt() -> Prompt:
-    """Take the built-in melody whole, as ``compose`` does."""
+def melody_prompt() -> Excerpt:
+    """Take the built-in melody whole, as ``compose`` does; nothing follows it."""
     taken = take_prompt(read_midi(examples()[MELODY]))
-    return Prompt(name=MELODY, notes=taken.notes, join_s=taken.join_s, real=Notes.empty())
-
-
-def continuations(
-    model: LanguageModel, tokenizer: Tokenizer, prompt: Prompt, sampling: SamplingConfig, *, lanes: Sequence[int] = (1,)
-) -> list[Notes]:
-    """Continue a prompt for thirty seconds, counted from its join, as those variations of ``compose``; without it."""
-    generation = generate(
-        model,
-        tokenizer,
-        tokenizer.prompt_ids(prompt.notes),
-        until=StopRule(max_seconds=CONTINUATION_S, allow_end=False),
-        sampling=sampling,
-        lanes=lanes,
-        prompt=prompt.notes,
-        start_s=prompt.join_s,
+    nothing = Notes.empty()
+    return Excerpt(
+        name=MELODY, composer="", work=MELODY, start_s=0.0, prompt=taken.notes, join_s=taken.join_s, real=nothing
     )
-    return [made.alone() for made in generation.run()]
 
 
-def load(name: str) -> tuple[LanguageModel, Tokenizer]:
-    """Load a language model with its tokenizer, or leave with a word."""
-    loaded = load_model(find_model(name))
-    model, tokenizer = loaded.model, loaded.codec
-    if not isinstance(model, LanguageModel) or not isinstance(tokenizer, Tokenizer):
-        sys.exit(f"{name} makes no notes")
-    return model, tokenizer
-
-
-def write_whole(prompt: Prompt, made: Notes, path: Path) -> Notes:
+def write_whole(prompt: Excerpt, made: Notes, path: Path) -> Notes:
     """Write a prompt and its continuation as one MIDI file; give its notes."""
-    whole = Notes.concatenate(prompt.notes, made.shifted(prompt.join_s))
+    whole = Notes.concatenate(prompt.prompt, made.shifted(prompt.join_s))
     write_midi(Score.from_notes(whole), path)
     return whole
 
@@ -135,10 +95,11 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=SamplingConfig().temperature)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    model, tokenizer = load(arguments.model)
+    model, tokenizer = load_language_model(arguments.model)
 
-    def continued(prompt: Prompt, seed: int) -> Notes:
-        return continuations(model, tokenizer, prompt, SamplingConfig(seed=seed, temperature=arguments.temperature))[0]
+    def continued(prompt: Excerpt, seed: int) -> Notes:
+        sampling = SamplingConfig(seed=seed, temperature=arguments.temperature)
+        return continue_excerpt(model, tokenizer, prompt, sampling)[0]
 
     every = list(prompts(Dataset(arguments.data), tokenizer))
     chosen = every[:: arguments.every]

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from continuations import Prompt, continuations, load, prompts, write_whole
+from continuations import prompts, write_whole
+from tonada.api.loading import load_language_model
 from tonada.api.settings import NOTES_MODEL
 from tonada.data import Dataset
 from tonada.files import write_text
@@ -32,6 +32,7 @@ from tonada.jsontext import to_json
 from tonada.symbolic.evaluation.baselines import BASELINES, fit_baselines
 from tonada.symbolic.evaluation.comparison import Comparison, compare_continuations, metric_names
 from tonada.symbolic.evaluation.counted import CountedModel
+from tonada.symbolic.evaluation.excerpts import Excerpt, continue_excerpt, spread
 from tonada.symbolic.models.base import LanguageModel
 from tonada.symbolic.notes import Notes
 from tonada.symbolic.sampling import SamplingConfig
@@ -72,14 +73,14 @@ class Continuer:
     def __init__(self, model: str, data: Path, seeds: int, threads: int) -> None:
         torch.set_num_threads(threads)
         self._data, self._lanes = data, list(range(1, seeds + 1))
-        network, self._tokenizer = load(model)
+        network, self._tokenizer = load_language_model(model)
         self._models: dict[str, LanguageModel] = {MODEL: network}
 
-    def read(self, task: tuple[Entrant, Prompt]) -> list[Notes]:
+    def read(self, task: tuple[Entrant, Excerpt]) -> list[Notes]:
         """Give every variation of a prompt's continuation."""
         entrant, prompt = task
         sampling = SamplingConfig(seed=1, temperature=entrant.temperature)
-        return continuations(self._model(entrant.who), self._tokenizer, prompt, sampling, lanes=self._lanes)
+        return continue_excerpt(self._model(entrant.who), self._tokenizer, prompt, sampling, lanes=self._lanes)
 
     def close(self) -> None:
         """There is nothing to let go of."""
@@ -90,12 +91,6 @@ class Continuer:
             for baseline in fit_baselines(self._tokenizer, pieces):
                 self._models[baseline.name] = CountedModel(baseline, self._tokenizer)
         return self._models[who]
-
-
-def spread(found: list[Prompt], wanted: int) -> list[Prompt]:
-    """Take so many, evenly spread, in order; all where there are fewer."""
-    places = np.linspace(0, len(found) - 1, min(wanted, len(found))).round().astype(int)
-    return [found[place] for place in places]
 
 
 def medians_table(found: dict[str, Comparison]) -> str:
@@ -159,7 +154,7 @@ def main() -> None:
     given = parser.parse_args()
     entrants = [Entrant(who=MODEL, temperature=temperature) for temperature in given.temperatures]
     entrants += [Entrant(who=name, temperature=1.0) for name in BASELINES]
-    chosen = spread(list(prompts(Dataset(given.data), load(given.model)[1])), given.prompts)
+    chosen = spread(list(prompts(Dataset(given.data), load_language_model(given.model)[1])), given.prompts)
     tasks = [(entrant, prompt) for entrant in entrants for prompt in chosen]
     threads = torch.get_num_threads() if given.jobs == 1 else 1
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import torch
 
+from shipping.shipment import EQUALISED_FILE
 from tonada.api.studies.sound import SoundStudy
 from tonada.audio.equalising import equalise, fit_gains
 from tonada.audio.models.spectral import SpectralAutoencoder
@@ -23,9 +24,6 @@ from tonada.data import Dataset
 from tonada.errors import TonadaError
 from tonada.files import write_text
 from tonada.runs import load_model, save_model
-
-GAINS_FILE = "equalised.json"
-"""In the copy: the gain of each frequency in dB, from 0 Hz on; it says that the run was equalised."""
 
 
 def main() -> None:
@@ -59,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     save_model(arguments.output, loaded.model, loaded.config)
     decibels = 20 * torch.log10(gains)
     gains_db = [round(float(value), 3) for value in decibels]
-    write_text(arguments.output / GAINS_FILE, json.dumps({"gains_db": gains_db}) + "\n")
+    write_text(arguments.output / EQUALISED_FILE, json.dumps({"gains_db": gains_db}) + "\n")
     for hz in (50, 100, 200, 400, 800, 1600, 3200, 6400, 10_000):
         bin_of = min(round(hz * loaded.model.n_fft / loaded.model.sample_rate), len(gains) - 1)
         sys.stdout.write(f"{hz} Hz: {float(decibels[bin_of]):+.1f} dB\n")

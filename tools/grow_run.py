@@ -20,14 +20,13 @@ from typing import Any
 
 import torch
 
+from shipping.shipment import GROWN_FILE
 from tonada.errors import TonadaError
 from tonada.files import write_text
 from tonada.model import Model
 from tonada.runs import build_model, load_model, save_model
 
 BLOCKS = "blocks."
-GROWN_FILE = "grown.json"
-"""In the copy: what was grown, and how."""
 LAST = (".attention.out.weight", ".feedforward.down.weight", ".convolution.weight")
 """Of a block: what its sums end with."""
 

@@ -16,9 +16,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from tonada.api.hashing import file_sha256
 from tonada.data import Dataset
 from tonada.errors import TonadaError
+from tonada.hashing import file_sha256
 from tonada.symbolic.originality.building import build_fingerprint
 from tonada.symbolic.originality.fingerprint import shipped_path
 from tonada.workers import available_cores

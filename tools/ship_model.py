@@ -24,7 +24,6 @@ import torch
 
 from shipping import classifier, notes, sound
 from shipping.shipment import Shipment
-from tonada.api.hashing import file_sha256
 from tonada.api.studies.choice import study_of
 from tonada.api.studies.labels import LabelStudy
 from tonada.api.studies.sound import SoundStudy
@@ -33,6 +32,7 @@ from tonada.config import read_toml
 from tonada.data import Dataset
 from tonada.errors import TonadaError
 from tonada.files import write_text
+from tonada.hashing import file_sha256
 from tonada.runs import build_model, pretrained_folder, save_model
 
 MOST_MEGABYTES = 50.0

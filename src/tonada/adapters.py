@@ -12,7 +12,6 @@ A run folder of a fine-tuning with an adapter is such a folder, too.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ import torch
 from tonada.checkpoint import load_tensors, save_tensors
 from tonada.config import from_mapping, read_toml, write_toml
 from tonada.errors import CheckpointError, ConfigError
-from tonada.files import translated_errors
 from tonada.finetuning import TuningConfig
+from tonada.hashing import file_sha256
 from tonada.nn.lora import DOWN, UP, adapt, adapter_tensors, swap
 
 FILE_NAME = "adapter.safetensors"
@@ -42,9 +41,7 @@ def weights_sha256(model: Path) -> str:
     DataError
         They cannot be read.
     """
-    path = model / "model.safetensors"
-    with translated_errors(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(model / "model.safetensors")
 
 
 def save_adapter(

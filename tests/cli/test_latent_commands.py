@@ -16,7 +16,6 @@ import tonada as package
 from conftest import Outcome, Run, names
 from midi_files import ONE_NOTE
 from tonada import registry
-from tonada.api.hashing import file_sha256
 from tonada.api.inputs import Failure
 from tonada.api.settings import NOTES_MODEL, SOUND_MODEL
 from tonada.audio.clip import Clip, read_clip, write_clip
@@ -25,6 +24,7 @@ from tonada.audio.latents.files import facts_path, read_facts
 from tonada.audio.latents.streaming import decode_whole, encode_whole
 from tonada.checkpoint import load_tensors, save_tensors
 from tonada.errors import CheckpointError, ConfigError, DataError
+from tonada.hashing import file_sha256
 from tonada.seeding import rng
 
 RATE = strided_autoencoder.SAMPLE_RATE

@@ -16,6 +16,10 @@ from tonada.api.studies.choice import study_of
 from tonada.data import Dataset
 from tonada.runs import read_log
 
+EQUALISED_FILE = "equalised.json"
+"""In what ``equalise_run.py`` wrote: the gain of each frequency in dB, from 0 Hz on."""
+GROWN_FILE = "grown.json"
+"""In what ``grow_run.py`` wrote: what was grown, and how."""
 STAGE_NAMES = ("FIRST", "SECOND", "THIRD", "FOURTH")
 """How cards call the runs before the last."""
 
@@ -64,12 +68,12 @@ class Shipment:
     @property
     def is_equalised(self) -> bool:
         """Whether ``equalise_run.py`` made the run."""
-        return (self.run / "equalised.json").is_file()
+        return (self.run / EQUALISED_FILE).is_file()
 
     @cached_property
     def grown(self) -> dict[str, Any] | None:
         """How ``grow_run.py`` made the run of a shallower one, if it did."""
-        path = self.run / "grown.json"
+        path = self.run / GROWN_FILE
         return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
     @property

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tonada.api.devices import find_device
-from tonada.api.hashing import file_sha256
 from tonada.api.inputs import find_inputs
 from tonada.api.sidecars import made_with, model_reference
 from tonada.errors import ConfigError, DataError
+from tonada.hashing import file_sha256
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,7 +17,6 @@ from tonada.api.autoencoders import (
     load_autoencoder,
     read_blocks,
 )
-from tonada.api.hashing import file_sha256
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs, unique_stems
 from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import model_reference, relative_path
@@ -25,6 +24,7 @@ from tonada.api.sound_files import DECODED_FORMATS, decoded_target, open_sound, 
 from tonada.api.writing import all_or_none
 from tonada.audio.comparing import compare_blocks
 from tonada.errors import ConfigError, DataError
+from tonada.hashing import file_sha256
 
 if TYPE_CHECKING:
     import numpy as np

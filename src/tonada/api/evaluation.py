@@ -194,10 +194,10 @@ def _evaluate_model(
 ) -> Report:
     """Measure a model on a split of a data set."""
     from tonada.api.devices import find_device
-    from tonada.api.hashing import file_sha256
     from tonada.api.studies.choice import study_of
     from tonada.api.studies.evaluation import Subject
     from tonada.data import Dataset
+    from tonada.hashing import file_sha256
     from tonada.runs import find_model, load_model
 
     folder, dataset = find_model(model), Dataset(ref)

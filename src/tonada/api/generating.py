@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tonada.api.autoencoders import LoadedAutoencoder, Progress, begun, decoded, encoded, load_autoencoder, read_blocks
-from tonada.api.hashing import file_sha256
 from tonada.api.inputs import Batch, Failure, check_output, find_inputs
 from tonada.api.latent_settings import GenerateSettings
 from tonada.api.settings import SOUND_MODEL, check_formats
@@ -18,6 +17,7 @@ from tonada.api.writing import all_or_none
 from tonada.config import to_mapping
 from tonada.errors import ConfigError, DataError
 from tonada.files import write_text
+from tonada.hashing import file_sha256
 from tonada.jsontext import to_json
 
 if TYPE_CHECKING:

@@ -46,10 +46,10 @@ def import_model(checkpoint: str | Path, *, output: str | Path) -> ModelInfo:
     ResourceError
         The disk is full.
     """
-    from tonada.api.hashing import file_sha256
     from tonada.api.inspection import show_model
     from tonada.config import to_mapping
     from tonada.files import write_text
+    from tonada.hashing import file_sha256
     from tonada.runs import model_table, save_model
     from tonada.symbolic.models.published import read_published
     from tonada.symbolic.tokenizers.giga import GigaConfig, GigaTokenizer

@@ -153,9 +153,9 @@ def show_model(model: str | Path) -> ModelInfo:
     from safetensors import SafetensorError, safe_open
 
     from tonada import adapters
-    from tonada.api.hashing import file_sha256
     from tonada.api.styles import find_style, style_names, styles_folder
     from tonada.audio.latents.prior_files import FILE_NAME
+    from tonada.hashing import file_sha256
     from tonada.runs import find_model, pretrained_folder
 
     folder = find_style(model) if str(model) in style_names() else find_model(model)

@@ -16,7 +16,6 @@ from tonada.api.autoencoders import (
     load_autoencoder,
     read_blocks,
 )
-from tonada.api.hashing import file_sha256
 from tonada.api.inputs import check_output
 from tonada.api.settings import SOUND_MODEL, check_formats
 from tonada.api.sidecars import relative_path
@@ -24,6 +23,7 @@ from tonada.api.sound_files import DECODED_FORMATS, sibling, sibling_stem, write
 from tonada.api.writing import all_or_none
 from tonada.errors import ConfigError
 from tonada.files import write_text
+from tonada.hashing import file_sha256
 from tonada.jsontext import to_json
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tonada.api.autoencoders import LoadedAutoencoder
-from tonada.api.hashing import file_sha256
 from tonada.api.latent_settings import PerturbSettings
 from tonada.api.sidecars import relative_path
 from tonada.config import to_mapping
 from tonada.files import write_text
+from tonada.hashing import file_sha256
 from tonada.jsontext import to_json
 
 FORMAT = 1

@@ -11,11 +11,11 @@ from typing import Any
 from tonada.api.avoiding import Avoidance
 from tonada.api.composer import Composer
 from tonada.api.composing import ComposeProgress
-from tonada.api.hashing import file_sha256, ids_sha256
 from tonada.api.hearing import Heard
 from tonada.api.inputs import check_output
 from tonada.api.sidecars import made_with, model_sha256, read_sidecar
 from tonada.errors import ConfigError, DataError
+from tonada.hashing import file_sha256, ids_sha256
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tonada.api.hashing import file_sha256, ids_sha256
 from tonada.api.settings import ComposeSettings
 from tonada.config import from_mapping, to_mapping
 from tonada.errors import ConfigError, DataError
 from tonada.examples import examples
 from tonada.files import translated_errors, write_text
+from tonada.hashing import file_sha256, ids_sha256
 from tonada.jsontext import to_json
 
 if TYPE_CHECKING:

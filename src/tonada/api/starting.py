@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tonada import registry
-from tonada.api.hashing import file_sha256
 from tonada.checkpoint import load_into, load_tensors
 from tonada.config import from_mapping, read_toml, to_mapping
 from tonada.errors import CheckpointError, ConfigError
+from tonada.hashing import file_sha256
 from tonada.model import Model
 from tonada.runs import build_codec, find_model, model_table
 
