@@ -104,6 +104,7 @@ def test_five_files_make_a_style_to_compose_in(base: Path, music: Path, tonada: 
     card = Path("out/latin/card.md").read_text()
     assert config["init"]["weights_sha256"] in card
     assert config["data"]["sha256"] in card
+    assert f"`tonada compose --style latin --model {config['init']['model']}`" in card
     assert [record["step"] for record in read_log(Path("out/latin"))] == [0, 1, 2, 3, 4]
 
     # A few steps change little; so much that it is heard.

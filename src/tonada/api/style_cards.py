@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tonada.api.settings import NOTES_MODEL
 from tonada.data import Dataset
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def style_card(result: FinetuningResult, tables: Mapping[str, Any], dataset: Dat
         "groups": f"groups of layers ({tuning['groups']})",
         "whole": "all weights",
     }[tuning["train"]]
-    use = f"compose --style {result.folder.name}" if is_adapter else f"compose --model {result.folder.name}"
+    base = "" if init["model"] == NOTES_MODEL else f" --model {init['model']}"
+    use = f"compose --style {result.folder.name}{base}" if is_adapter else f"compose --model {result.folder.name}"
     score = "not measured" if math.isnan(result.before) else f"{result.before:.4f}"
     return "\n".join(
         [
